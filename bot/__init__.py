@@ -1,0 +1,1 @@
+"""The bot: every way in, one desk, one store, one card."""

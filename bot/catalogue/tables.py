@@ -1,0 +1,122 @@
+"""The shape of `sayso.toml`: which keys it may have, before names are looked up."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+
+from bot.core.mistakes import shown
+
+NotifyEvent = Literal["requested", "started", "waiting", "finished", "failed"]
+NOTIFY_EVENTS: tuple[NotifyEvent, ...] = get_args(NotifyEvent)
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
+def _slack_id(value: str, letters: str, what: str) -> str:
+    # docs.slack.dev: ids of channels begin with C, G or D, those of people with U or W.
+    if not re.fullmatch(f"[{letters}][A-Z0-9]{{2,20}}", value):
+        raise ValueError(f"{shown(value)} is not {what}.")
+    return value
+
+
+def _channel_id(value: str) -> str:
+    return _slack_id(value, "CGD", "a Slack channel's id, as C01ABCDEF at the bottom of the channel's details")
+
+
+def _user_id(value: str) -> str:
+    return _slack_id(value, "UW", "a Slack member's id, as U01ABCDEF in the member's profile")
+
+
+SlackChannel = Annotated[str, AfterValidator(_channel_id)]
+SlackUser = Annotated[str, AfterValidator(_user_id)]
+
+
+class Table(BaseModel):
+    """A part of the file; unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SlackTable(Table):
+    """`[slack]`."""
+
+    plan_blocks: Literal["auto", "never"] = "auto"
+
+
+class ChannelTable(Table):
+    """`[channels.NAME]`."""
+
+    slack: SlackChannel
+
+
+class PersonTable(Table):
+    """`[people.KEY]`."""
+
+    name: Text
+    slack: SlackUser | None = None
+    email: Text | None = None
+
+
+class TeamTable(Table):
+    """`[teams.NAME]`."""
+
+    members: list[str]
+
+
+class RulesTable(Table):
+    """`[environments.NAME]`: what all services' environments of that name share."""
+
+    title: Text | None = None
+    aliases: list[Text] | None = None
+    production: StrictBool | None = None
+    deployers: list[str] | None = None
+    approvers: list[str] | None = None
+    approvals: Annotated[StrictInt, Field(ge=1, le=20)] | None = None
+    self_approval: StrictBool | None = None
+
+
+class EnvironmentTable(RulesTable):
+    """`[services.KEY.environments.NAME]`; keys that are not Sayso's own belong to the backend's target."""
+
+    model_config = ConfigDict(extra="allow")
+
+    backend: Text
+    stage: Text | None = None
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """Give the keys that are the backend's."""
+        return self.model_extra or {}
+
+
+class NotifyTable(Table):
+    """`[[services.KEY.notify]]`."""
+
+    channel: str
+    environments: list[str] | None = None
+    events: list[NotifyEvent] | None = None
+
+
+class ServiceTable(Table):
+    """`[services.KEY]`."""
+
+    title: Text | None = None
+    aliases: list[Text] = []
+    channel: str | None = None
+    notify: list[NotifyTable] = []
+    target: dict[str, Any] = {}
+    environments: dict[str, EnvironmentTable] = {}
+
+
+class File(Table):
+    """The whole file."""
+
+    slack: SlackTable = SlackTable()
+    channels: dict[str, ChannelTable] = {}
+    people: dict[str, PersonTable] = {}
+    teams: dict[str, TeamTable] = {}
+    environments: dict[str, RulesTable] = {}
+    services: dict[str, ServiceTable] = {}

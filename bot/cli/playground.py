@@ -1,0 +1,78 @@
+"""`sayso playground`: the local chat workspace, made of the catalogue's people and channels."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+
+import typer
+
+from bot.catalogue import Catalogue, load_catalogue
+from bot.cli import logs
+from bot.cli.doors import listening
+from bot.cli.serving import run_until
+from bot.core.errors import Misconfigured
+from bot.core.grammar import COMMANDS, usage
+from bot.core.wording import say
+from bot.plugins import backend_plugins, targets
+from bot.settings import Settings
+from integrations.playground.config import Channel, Persona, PlaygroundConfig, SlashCommand
+from integrations.playground.server import create_playground
+
+
+def run(settings: Settings, port: int, bot_url: str, suggest: list[str], intro: str) -> None:
+    """Run the playground on this machine's loopback address until SIGINT or SIGTERM."""
+    logs.configure(settings.secrets)
+    if not (settings.slack_bot_token and settings.slack_signing_secret):
+        raise Misconfigured(say("playground.secrets"), fix=say("playground.secrets.fix"))
+    catalogue = load_catalogue(settings.config, targets(backend_plugins()))
+    if not any(person.slack for person in catalogue.people.values()) or not catalogue.channels:
+        raise Misconfigured(say("playground.nobody", path=settings.config), fix=say("playground.nobody.fix"))
+    with listening("127.0.0.1", port, "--port") as door:
+        url = bot_url or f"http://{settings.host}:{settings.port}/slack/events"
+        typer.echo(say("playground.ready", url=f"http://127.0.0.1:{door.getsockname()[1]}/"), err=True)
+        asyncio.run(_run(_config(settings, catalogue, url, suggest, intro), door))
+
+
+def _config(settings: Settings, catalogue: Catalogue, url: str, suggest: list[str], intro: str) -> PlaygroundConfig:
+    assert settings.slack_bot_token is not None
+    assert settings.slack_signing_secret is not None
+    return PlaygroundConfig(
+        bot_url=url,
+        signing_secret=settings.slack_signing_secret,
+        bot_token=settings.slack_bot_token,
+        app_token=settings.slack_app_token,
+        people=[
+            Persona(
+                id=person.slack,
+                name=key,
+                title=person.name,
+                email=person.email or "",
+                role=", ".join(sorted(team for team, members in catalogue.teams.items() if key in members)),
+            )
+            for key, person in catalogue.people.items()
+            if person.slack
+        ],
+        channels=[Channel(id=slack_id, name=name) for name, slack_id in catalogue.channels.items()],
+        commands=[
+            SlashCommand(
+                name="/deploy", description=say("help.deploy"), usage_hint=usage(COMMANDS[0]).partition(" ")[2]
+            ),
+            SlashCommand(
+                name="/release",
+                description=say("playground.release"),
+                usage_hint=" | ".join(spec.verb for spec in COMMANDS if spec.slash == "/release"),
+            ),
+        ],
+        suggestions=suggest,
+        intro=intro,
+    )
+
+
+async def _run(config: PlaygroundConfig, door: socket.socket) -> None:
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    app = create_playground(config)
+    await run_until(app, door, stop, app.state.playground.feed.end, lifespan="on")

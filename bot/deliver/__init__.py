@@ -1,0 +1,1 @@
+"""Everything outgoing: what is told to whom, when, and once."""

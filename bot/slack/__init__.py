@@ -1,0 +1,1 @@
+"""Slack: commands, clicks, views and mentions in; cards out."""

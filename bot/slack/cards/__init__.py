@@ -1,0 +1,1 @@
+"""Draws cards, notes and notices: pure functions of a release."""

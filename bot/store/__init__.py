@@ -1,0 +1,1 @@
+"""What is remembered: releases, events, messages and cursors in a database."""

@@ -1,0 +1,6 @@
+"""The watcher: carries out what is written down, looks at the runs, and writes down how they stand."""
+
+from bot.watcher.adopting import Adopter
+from bot.watcher.watcher import Watcher
+
+__all__ = ["Adopter", "Watcher"]

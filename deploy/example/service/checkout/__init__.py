@@ -1,0 +1,1 @@
+"""The checkout service: what a basket costs."""

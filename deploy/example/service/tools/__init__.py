@@ -1,0 +1,1 @@
+"""What building and releasing checkout needs besides the service itself."""

@@ -1,0 +1,1 @@
+"""What Sayso works with: backends, notifications, and the playground."""

@@ -1,0 +1,1 @@
+"""A local Slack-like workspace with a web page, so that anyone can try the real bot without an account."""

@@ -1,0 +1,44 @@
+"""`make bench`: measures everything and prints a Markdown table with a verdict for every aim.
+
+`python -m tests.bench acks history` measures only these.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from tests.bench import acks, crowd, history, pipelines
+from tests.bench.figures import HEAD, Figure, Sizes
+
+BENCHES: Mapping[str, Callable[[Path, Sizes], Iterator[Figure]]] = {
+    "acks": acks.measure,
+    "pipelines": pipelines.measure,
+    "history": history.measure,
+    "crowd": crowd.measure,
+}
+
+
+def main(names: list[str], sizes: Sizes) -> int:
+    """Measure; gives 1 if an aim is missed, 2 for a name that there is not."""
+    if unknown := [name for name in names if name not in BENCHES]:
+        print(f"There is no bench {unknown[0]}; there are {', '.join(BENCHES)}.", file=sys.stderr)
+        return 2
+    print(HEAD, flush=True)
+    figures = []
+    for name in names or BENCHES:
+        with tempfile.TemporaryDirectory(prefix="sayso-bench-") as folder:
+            for figure in BENCHES[name](Path(folder) / name, sizes):
+                figures.append(figure)
+                print(figure.row(), flush=True)
+    print()
+    aims = [figure for figure in figures if figure.met is not None]
+    for figure in aims:
+        print(figure.verdict)
+    return int(not all(figure.met for figure in aims))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Sizes()))

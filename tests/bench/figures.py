@@ -1,0 +1,76 @@
+"""A measured figure, its baseline and its aim; a table of them, and what they say about the aims."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is measured: the defaults take a few minutes."""
+
+    acks: int = 100
+    cards: int = 8
+    crowd: int = 100
+    pipelines: int = 5
+    idle_seconds: float = 8.0
+    approvals: int = 30
+    finished: int = 1000
+
+
+TINY = Sizes(acks=5, cards=1, crowd=3, pipelines=1, idle_seconds=0.2, approvals=2, finished=5)
+"""Only shows that everything still runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table. `ratio_aim` and `aim` are the most that is wanted; None: only told."""
+
+    name: str
+    value: float
+    unit: str
+    baseline: float | None = None
+    against: str = ""
+    """What the baseline is."""
+    aim: float | None = None
+    ratio_aim: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Give how many times the baseline it is."""
+        return self.value / self.baseline if self.baseline else None
+
+    @property
+    def met(self) -> bool | None:
+        """Tell whether the aim is met; None without one."""
+        if self.ratio_aim is not None and self.ratio is not None:
+            return self.ratio <= self.ratio_aim
+        return None if self.aim is None else self.value <= self.aim
+
+    @property
+    def verdict(self) -> str:
+        """Say what was wanted and whether it came so."""
+        wanted = (
+            f"at most {self.ratio_aim:g} x {self.against}" if self.ratio_aim else f"at most {self.aim:g} {self.unit}"
+        )
+        return f"{'met' if self.met else 'MISSED'}: {self.name}, wanted {wanted}"
+
+    def row(self) -> str:
+        """Write it as a row of a Markdown table."""
+        baseline = f"{_number(self.baseline)} {self.unit} ({self.against})" if self.baseline is not None else ""
+        ratio = f"{self.ratio:.2f}" if self.ratio is not None else ""
+        return f"| {self.name} | {_number(self.value)} {self.unit} | {baseline} | {ratio} |"
+
+
+HEAD = "| figure | measured | baseline | ratio |\n|---|---:|---:|---:|"
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """Give the smallest sample that this share (0 to 1) of all samples does not exceed."""
+    return sorted(samples)[max(0, math.ceil(share * len(samples)) - 1)]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
