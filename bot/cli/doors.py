@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import random
 import socket
 
 from bot.core.errors import Misconfigured
 from bot.core.wording import say
 
+FREE_PORTS = (20_000, 32_768)
 
 def listening(host: str, port: int, option: str = "SAYSO_PORT") -> socket.socket:
     """Open the port before anything else is begun; `Misconfigured` says why not, and `option` how to choose another."""
@@ -33,10 +35,18 @@ def listening(host: str, port: int, option: str = "SAYSO_PORT") -> socket.socket
 
 
 def free_port() -> int:
-    """Find a port on loopback that nothing listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port: int = door.getsockname()[1]
-        return port
+    """Find a port on loopback that nothing listens on just now.
+
+    It lies below the ports that systems give to outgoing connections (from 32768 on Linux, 49152 elsewhere): one of
+    those may be in use again before its asker gets to open it.
+    """
+    while True:
+        with socket.socket() as door:
+            try:
+                door.bind(("127.0.0.1", port := random.randrange(*FREE_PORTS)))
+            except OSError:
+                continue
+            return port
 
 
 def reason(error: BaseException) -> str:

@@ -44,8 +44,8 @@ DEMO = """
 import sys, time
 
 def main():
-    print("ready", sys.argv[1:], flush=True)
     try:
+        print("ready", sys.argv[1:], flush=True)
         time.sleep(600)
     except KeyboardInterrupt:
         print("stopped everything", flush=True)

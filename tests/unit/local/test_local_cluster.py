@@ -7,9 +7,10 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from uuid import uuid4
 
@@ -95,11 +96,17 @@ async def site(fresh_postgres: str, tmp_path: Path) -> AsyncIterator[Site]:
     world.declare([{"name": "Source", "actions": [SOURCE]}, {"name": "Build", "actions": [build("Unit", 1)]}])
     yield Site(tmp_path, fresh_postgres, world)
     for process in psutil.process_iter():
-        try:
-            if str(tmp_path) in " ".join(process.cmdline()) and process.pid != os.getpid():
+        if str(tmp_path) in " ".join(command_line(process)) and process.pid != os.getpid():
+            with suppress(psutil.Error):
                 process.kill()
-        except psutil.Error:
-            continue
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Nothing for one that has ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def of_unit(run: Run) -> tuple[Status, str]:
@@ -170,8 +177,8 @@ async def test_an_action_goes_to_a_process_that_has_its_labels(site: Site) -> No
     async with site.process(target) as (other, run_id):
         async with site.member(labels=("gpu", "linux", "big")) as backend:
             await until(lambda: asyncio.to_thread(site.world.began, run_id), lambda began: began == ["Build.Unit"])
-            mine = [child.cmdline() for child in psutil.Process().children()]
-            assert any(run_id in " ".join(line) for line in mine), "the build runs under the one with the labels"
+            mine = " ".join(chain.from_iterable(map(command_line, psutil.Process().children())))
+            assert run_id in mine, "the build runs under the one with the labels"
             site.world.say(run_id, "Build.Unit")
             run = await until(lambda: backend.observe(target, run_id), lambda run: run.status.finished)
             assert run.status is Status.SUCCEEDED
