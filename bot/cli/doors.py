@@ -11,6 +11,7 @@ from bot.core.wording import say
 
 FREE_PORTS = (20_000, 32_768)
 
+
 def listening(host: str, port: int, option: str = "SAYSO_PORT") -> socket.socket:
     """Open the port before anything else is begun; `Misconfigured` says why not, and `option` how to choose another."""
     try:
@@ -43,7 +44,7 @@ def free_port() -> int:
     while True:
         with socket.socket() as door:
             try:
-                door.bind(("127.0.0.1", port := random.randrange(*FREE_PORTS)))
+                door.bind(("127.0.0.1", port := random.randrange(*FREE_PORTS)))  # noqa: S311
             except OSError:
                 continue
             return port
