@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bot.core.commands import Deployment, Offered
 from bot.core.events import Event
-from bot.core.model import Action, Release, Stage, Status
+from bot.core.model import Action, Release, Revision, Stage, Status
 from bot.core.wording import duration, say
 
 _MARKS = {
@@ -43,7 +43,7 @@ def clean(text: str) -> str:
 
 def headline(release: Release, name_of: NameOf) -> str:
     """Say in one line who ships what where, and how far it is."""
-    what = f" {release.revision.short} {release.revision.summary}".rstrip() if release.revision else ""
+    what = f" {_revision(release.revision)}" if release.revision else ""
     what = what or (f" {release.ref}" if release.ref else "")
     return clean(
         say(
@@ -57,6 +57,12 @@ def headline(release: Release, name_of: NameOf) -> str:
     )
 
 
+def _revision(revision: Revision) -> str:
+    """Name a revision: its short id, its summary and its author, as far as they are known."""
+    by = f" ({revision.author})" if revision.author else ""
+    return f"{revision.short} {revision.summary}".rstrip() + by
+
+
 def _took(started: datetime | None, finished: datetime | None, now: datetime) -> str:
     return duration(max(0.0, ((finished or now) - started).total_seconds())) if started else ""
 
@@ -67,10 +73,14 @@ def _about(action: Action) -> str:
         counted = action.tests
         failed = counted.failed + counted.errors
         parts.append(say("cli.tests", passed=counted.passed, failed=failed, skipped=counted.skipped))
-    if action.rollout and action.rollout.total and not action.status.finished:
-        parts.append(f"{action.rollout.done}/{action.rollout.total} {action.rollout.step}".rstrip())
+    if (rollout := action.rollout) and rollout.told and not action.status.finished:
+        targets = f"{rollout.done}/{rollout.total}" if rollout.total else ""
+        traffic = say("card.traffic", percent=f"{rollout.percent:g}") if rollout.percent is not None else ""
+        parts.append(" ".join(part for part in (targets, traffic, rollout.step) if part))
     if action.detail:
         parts.append(action.detail)
+    if action.url and action.status in {Status.FAILED, Status.UNKNOWN}:
+        parts.append(action.url)
     return ", ".join(parts)
 
 
@@ -91,7 +101,9 @@ def card(release: Release, name_of: NameOf, now: datetime) -> RenderableType:
             Text(_took(stage.started, stage.finished, now), style="dim"),
             Text(_detail(stage)),
         )
-    parts: list[RenderableType] = [Text(headline(release, name_of), style="bold"), table]
+    parts: list[RenderableType] = [Text(headline(release, name_of), style="bold")]
+    parts += [Text(f"  {each}", style="dim") for each in links(release)]
+    parts.append(table)
     if release.detail:
         parts.append(Text(clean(release.detail), style="red" if release.status is Status.FAILED else ""))
     if waits := waiting_for(release):
@@ -101,13 +113,26 @@ def card(release: Release, name_of: NameOf, now: datetime) -> RenderableType:
 
 def waiting_for(release: Release) -> str:
     """Say what the release waits for, if a person; else nothing."""
-    gate = release.run.open_gate if release.run and release.active else None
-    return clean(gate[2].message or say("status.waiting")) if gate else ""
+    found = release.run.open_gate if release.run and release.active else None
+    if found is None:
+        return ""
+    gate = found[2]
+    ends = say("cli.gate.expires", when=f"{gate.expires:%Y-%m-%d %H:%M} UTC") if gate.expires else ""
+    return clean(" ".join(part for part in (gate.message or say("status.waiting"), gate.link, ends) if part))
+
+
+def links(release: Release) -> Iterable[str]:
+    """Give the web addresses of what is shipped and of the run, as far as there are some."""
+    if release.revision and release.revision.url:
+        yield clean(release.revision.url)
+    if release.run and release.run.url:
+        yield clean(release.run.url)
 
 
 def card_lines(release: Release, name_of: NameOf, now: datetime) -> Iterable[str]:
     """Give the same as plain lines."""
     yield headline(release, name_of)
+    yield from (f"  {each}" for each in links(release))
     for stage in release.run.stages if release.run else ():
         parts = [stage.name, say(f"status.{stage.status}"), _took(stage.started, stage.finished, now), _detail(stage)]
         yield "  " + "  ".join(part for part in parts if part)

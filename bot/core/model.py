@@ -132,6 +132,13 @@ class Rollout(Frozen):
     step: str = ""
     """The lifecycle event, as `ApplicationStart`."""
     target: str = ""
+    percent: float | None = None
+    """How much of the traffic goes to what is new, 0 to 100, if it is shifted step by step."""
+
+    @property
+    def told(self) -> bool:
+        """Tell whether there is anything to say."""
+        return bool(self.total) or self.percent is not None
 
 
 class LogTail(Frozen):

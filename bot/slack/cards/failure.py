@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.core.model import Action, Stage, Status, TestReport
 from bot.core.wording import say
-from bot.slack.cards.markup import bold, code, code_block, prose, section, words
+from bot.slack.cards.markup import bold, code, code_block, link, prose, section, words
 from bot.slack.cards.scene import ICONS, Scene, rejected
 from bot.slack.cards.stages import numbers
 from bot.slack.content import Block
@@ -45,7 +45,7 @@ def cause(stage: Stage, action: Action) -> str:
     return say(
         "card.cause.unknown" if action.status is Status.UNKNOWN else "card.cause",
         stage=bold(stage.name),
-        action=bold(action.name),
+        action=link(action.url, bold(action.name)),
         why=f": {why}" if why else "",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.core.commands import Command, Verb
 from bot.core.model import Decision, Gate, ReleaseKind, Status
 from bot.core.wording import say
-from bot.slack.cards.markup import bold, context, section, words
+from bot.slack.cards.markup import bold, context, link, section, words
 from bot.slack.cards.scene import Scene
 from bot.slack.content import Block
 from bot.slack.said import actions, button, when
@@ -36,6 +36,8 @@ def gate(scene: Scene) -> list[Block]:
     ]
     if found.message:
         lines.append(f"> {words(found.message, 500)}")
+    if found.link:
+        lines.append(say("card.gate.link", link=link(found.link, words(found.link, 300))))
     given = scene.given(found)
     if scene.release.approvals_needed > 1:
         lines.append(say("card.gate.given", given=len(given), needed=scene.release.approvals_needed))

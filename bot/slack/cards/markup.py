@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from bot.core.typed_text import escaped
 from bot.slack.content import Block
@@ -82,9 +83,14 @@ def code_block(lines: Iterable[str], most: int) -> str:
     return f"```\n{text}\n```" if text.strip() else ""
 
 
+def is_web(url: str | None) -> TypeGuard[str]:
+    """Tell whether this is an address that Slack can link."""
+    return bool(url and url.startswith(("https://", "http://")) and not re.search(r"[\s<>|]", url) and len(url) <= 2000)
+
+
 def link(url: str | None, label: str) -> str:
     """Link an escaped label; without a web address it is only the label."""
-    if not url or not url.startswith(("https://", "http://")) or re.search(r"[\s<>|]", url) or len(url) > 2000:
+    if not is_web(url):
         return label
     return f"<{url.replace('&', '&amp;')}|{label}>"
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.core.model import Action, Coverage, Rollout, Stage, Status, TestReport
 from bot.core.wording import duration, say
-from bot.slack.cards.markup import bold, clipped, context, literal, section, visible, words
+from bot.slack.cards.markup import bold, clipped, context, is_web, link, literal, section, visible, words
 from bot.slack.cards.scene import BAD, ICONS, Scene, rejected
 from bot.slack.content import Block
 from bot.slack.said import when
@@ -41,6 +41,8 @@ class Line:
     facts: tuple[str, ...]
     since: datetime | None = None
     """Since when it runs: shown as a time, so that no edit is needed only because time goes by."""
+    url: str | None = None
+    """Where the backend shows more of it."""
 
 
 def numbers(tests: TestReport) -> str:
@@ -64,9 +66,13 @@ def percent(coverage: Coverage) -> str:
 
 
 def progress(rollout: Rollout) -> str:
-    """Say how far a deployment is: `1 of 2 targets, ApplicationStart`; once all is done, the last step says nothing."""
-    done = say("card.rollout", done=rollout.done, n=rollout.total)
-    return f"{done}, {rollout.step}" if rollout.step and rollout.done < rollout.total else done
+    """Say how far a deployment is: `1 of 2 targets, traffic 10 %, AllowTraffic`; once all is done, no step."""
+    parts = [say("card.rollout", done=rollout.done, n=rollout.total)] if rollout.total else []
+    if rollout.percent is not None:
+        parts.append(say("card.traffic", percent=f"{rollout.percent:g}"))
+    if rollout.step and (rollout.done < rollout.total or rollout.percent not in {None, 100}):
+        parts.append(rollout.step)
+    return ", ".join(parts)
 
 
 def line(action: Action) -> Line:
@@ -78,7 +84,7 @@ def line(action: Action) -> Line:
         facts.append(numbers(action.tests))
     if action.tests and action.tests.coverage:
         facts.append(covered(action.tests.coverage))
-    if action.rollout and action.rollout.total:
+    if action.rollout and action.rollout.told:
         facts.append(progress(action.rollout))
     if rejected(action):
         facts.append(say("card.row.rejected"))
@@ -89,7 +95,11 @@ def line(action: Action) -> Line:
         facts.append(duration(took))
     running = action.status in {Status.RUNNING, Status.STOPPING}
     return Line(
-        ICONS[action.status], clipped(visible(action.name), 80), tuple(facts), action.started if running else None
+        ICONS[action.status],
+        clipped(visible(action.name), 80),
+        tuple(facts),
+        since=action.started if running else None,
+        url=action.url,
     )
 
 
@@ -118,7 +128,7 @@ def plan(scene: Scene) -> list[Block]:
             "status": _TASK[stage.status],
         }
         details = _details(stage)
-        size = sum(len(str(piece.get("text", ""))) for piece in details)
+        size = sum(len(str(piece.get("text", ""))) + len(piece.get("url", "")) for piece in details)
         if details and size <= room:
             room -= size
             task["details"] = {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": details}]}
@@ -170,15 +180,19 @@ def _says_it_all(stage: Stage) -> bool:
         return False
     only = stage.actions[0]
     told = only.tests and (only.tests.total or only.tests.coverage)
-    return not told and not (only.rollout and only.rollout.total)
+    return not told and not (only.rollout and only.rollout.told)
 
 
 def _details(stage: Stage) -> list[Block]:
     pieces: list[Block] = []
     for each in _lines(stage):
-        text = " · ".join((f"{each.icon} {each.name}", *each.facts))
-        if pieces:
-            text = "\n" + text
+        begin = "\n" if pieces else ""
+        if is_web(each.url):
+            pieces += [literal(f"{begin}{each.icon} "), {"type": "link", "url": each.url, "text": each.name}]
+            begin = ""
+        else:
+            begin += f"{each.icon} {each.name}"
+        text = " · ".join((begin, *each.facts))
         if each.since:
             pieces.append(literal(f"{text} · {say('card.since')} "))
             pieces.append(
@@ -189,7 +203,7 @@ def _details(stage: Stage) -> list[Block]:
                     "fallback": f"{each.since:%H:%M:%S} UTC",
                 }
             )
-        else:
+        elif text:
             pieces.append(literal(text))
     return pieces
 
@@ -198,7 +212,7 @@ def _written(each: Line) -> str:
     facts = [words(fact) for fact in each.facts]
     if each.since:
         facts.append(f"{say('card.since')} {when(each.since)}")
-    return " · ".join((f"{each.icon} {words(each.name)}", *facts))
+    return " · ".join((f"{each.icon} {link(each.url, words(each.name))}", *facts))
 
 
 def _seconds(started: datetime | None, finished: datetime | None) -> float | None:

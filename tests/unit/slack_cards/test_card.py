@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.core.commands import Command, Verb
-from bot.core.model import ActionKind, Decision, Release, ReleaseKind, Revision, Status
+from bot.core.model import ActionKind, Decision, Release, ReleaseKind, Revision, Rollout, Status
 from bot.deliver.telling import Style, Telling
 from bot.slack.buttons import decode
 from bot.slack.cards.renderer import SlackRenderer
@@ -292,3 +292,32 @@ def test_the_card_is_plain_json() -> None:
 def test_a_link_that_is_no_web_address_is_not_linked() -> None:
     revision = Revision(id="abc", url="javascript:alert(1)", summary="x")
     assert "javascript" not in words(card(looks.release(revision=revision)))
+
+
+def test_shifted_traffic_is_shown_in_percent() -> None:
+    shifting = looks.action(
+        "Deploy",
+        ActionKind.DEPLOY,
+        Status.RUNNING,
+        rollout=Rollout(percent=10, step="AllowTraffic"),
+        url="https://console.example.com/d-1",
+    )
+    release = looks.release(run=looks.run(looks.stage("Production", Status.RUNNING, shifting)), status=Status.RUNNING)
+    assert "traffic 10 %, AllowTraffic" in words(card(release))
+    plan = next(block for block in card(release).blocks if block["type"] == "plan")
+    details = plan["tasks"][4]["details"]["elements"][0]["elements"]
+    assert details[1] == {"type": "link", "url": "https://console.example.com/d-1", "text": "Deploy"}
+    assert "<https://console.example.com/d-1|Deploy> · traffic 10 %" in words(card(release, Style.SIMPLE))
+
+
+def test_a_gate_shows_what_to_look_at_first() -> None:
+    release = looks.waiting()
+    assert release.run
+    stage, action, gate = release.run.open_gate or pytest.fail("no gate")
+    asked = action.model_copy(update={"gate": gate.model_copy(update={"link": "https://staging.example.com/?a=1&b=2"})})
+    stages = [
+        stage.model_copy(update={"actions": (asked,)}) if each.name == stage.name else each
+        for each in release.run.stages
+    ]
+    release = release.model_copy(update={"run": release.run.model_copy(update={"stages": tuple(stages)})})
+    assert "Look at this first: <https://staging.example.com/?a=1&amp;b=2|" in words(card(release))
