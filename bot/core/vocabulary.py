@@ -22,6 +22,8 @@ class Names(Frozen):
     key: str
     title: str = ""
     aliases: tuple[str, ...] = ()
+    spoken: tuple[str, ...] = ()
+    """What it is called by voice, as `payments A P I`; nobody types these."""
 
     @property
     def all(self) -> tuple[str, ...]:
