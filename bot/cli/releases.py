@@ -1,4 +1,4 @@
-"""The commands that change something: deploy, approve, reject, stop, retry, rollback."""
+"""The commands that change something: deploy, approve, reject, stop, retry, override, rollback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Watch = Annotated[bool, typer.Option("--watch", "-w", help=say("cli.opt.watch"))
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    for each in (deploy, approve, reject, stop, retry, rollback):
+    for each in (deploy, approve, reject, stop, retry, override, rollback):
         app.command(help=say(f"help.{each.__name__}"), rich_help_panel=say("cli.panel.releases"))(each)
 
 
@@ -105,6 +105,15 @@ def retry(words: Words = None, reason: Reason = "", watch: Watch = False) -> Non
         release = find(client, command, finished_too=True)
         attempt = release.run.attempt if release.run else None
         _tell(client, client.act(release.id, Verb.RETRY, reason=command.reason, attempt=attempt), watch=watch)
+
+
+def override(words: Words = None, reason: Reason = "", watch: Watch = False) -> None:
+    """Let a release go on although a condition of its stage failed."""
+    with open_client() as client:
+        command = read(client, Verb.OVERRIDE, words or [], reason)
+        release = find(client, command, finished_too=True)
+        attempt = release.run.attempt if release.run else None
+        _tell(client, client.act(release.id, Verb.OVERRIDE, reason=command.reason, attempt=attempt), watch=watch)
 
 
 def rollback(words: Words = None, reason: Reason = "", watch: Watch = False) -> None:

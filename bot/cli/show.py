@@ -155,6 +155,7 @@ def event_line(event: Event, name_of: NameOf) -> str:
         values["answer"] = say("cli.yes" if event.decision.approved else "cli.no")
     revision = getattr(event, "revision", None)
     values["what"] = f" {revision.short} {revision.summary}".rstrip() if revision else ""
+    values["condition"] = say(f"condition.{values['condition']}") if "condition" in values else ""
     values["counted"] = ""
     if event.kind == "action_finished" and event.tests:
         failed = event.tests.failed + event.tests.errors

@@ -191,6 +191,11 @@ def scope(run: Run, stage: str | None) -> tuple[Stage, ...]:
     return run.stages if stage is None or stage not in names else run.stages[: names.index(stage) + 1]
 
 
+def held(run: Run | None, stage: str | None) -> Stage | None:
+    """Find the stage of a release that only a condition keeps from going on."""
+    return next((each for each in scope(run, stage) if each.held), None) if run else None
+
+
 def _attempt(run: Run, stage: str | None) -> int:
     """Count the retries of a release's own stages: a later stage's retry does not concern it."""
     return sum(each.attempt for each in scope(run, stage))

@@ -98,6 +98,14 @@ COMMANDS: tuple[CommandSpec, ...] = (
         examples=("/release retry {service} {environment}",),
     ),
     CommandSpec(
+        verb=Verb.OVERRIDE,
+        slash="/release",
+        aliases=("bypass", "let it pass"),
+        parameters=(*_ONE, Parameter.REASON),
+        summary="help.override",
+        examples=("/release override {service} {environment} -- checked by hand",),
+    ),
+    CommandSpec(
         verb=Verb.ROLLBACK,
         slash="/release",
         aliases=("roll back", "revert", "undo"),

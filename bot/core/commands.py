@@ -20,6 +20,8 @@ class Verb(StrEnum):
     REJECT = "reject"
     STOP = "stop"
     RETRY = "retry"
+    OVERRIDE = "override"
+    """Let a stage go on although its condition failed."""
     ROLLBACK = "rollback"
     HISTORY = "history"
     WHERE = "where"
@@ -46,7 +48,7 @@ class Command(Frozen):
     run_id: str | None = None
     """For `PROMOTE`: the waiting run that was offered."""
     attempt: int | None = None
-    """For `RETRY`: the failed run's attempt that the button showed."""
+    """For `RETRY` and `OVERRIDE`: the failed run's attempt that the button showed."""
     abandon: bool = False
     """For `STOP`: end running actions at once instead of letting them finish."""
     fresh: bool = False

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from bot.core.model import Decision, Frozen, ReleaseKind, Revision, Status, TestReport
+from bot.core.model import Decision, Frozen, HeldBy, ReleaseKind, Revision, Status, TestReport
 
 
 class ReleaseRequested(Frozen):
@@ -110,6 +110,18 @@ class RetryRequested(Frozen):
     """The attempt that failed."""
 
 
+class OverrideRequested(Frozen):
+    """Somebody asked to let a stage go on although its condition failed."""
+
+    kind: Literal["override_requested"] = "override_requested"
+    by: str
+    stage: str
+    condition: HeldBy
+    attempt: int
+    """The attempt that the condition failed."""
+    reason: str
+
+
 class VerbFailed(Frozen):
     """The backend refused what was asked of it; `detail` is the sentence for people."""
 
@@ -156,6 +168,7 @@ Event = Annotated[
     | GateDecided
     | StopRequested
     | RetryRequested
+    | OverrideRequested
     | VerbFailed
     | Deployed
     | ReleaseFinished

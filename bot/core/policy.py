@@ -44,6 +44,18 @@ def may_deploy(actor: Actor, rules: Rules) -> None:
         )
 
 
+def may_override(actor: Actor, rules: Rules, behind: Collection[str]) -> None:
+    """Let deployers override a failed condition; in production approvers, and none who asked for the release.
+
+    There a condition guards what people depend on: letting a change pass it is an answer like that at a gate, so the
+    same four eyes are needed (`self_approval` lifts that, too), and one who may answer there need not be a deployer.
+    """
+    if rules.production:
+        may_decide(actor, rules, behind, ())
+    else:
+        may_deploy(actor, rules)
+
+
 def may_stop(actor: Actor, rules: Rules, requested_by: str) -> None:
     """Let the requester, the deployers and the approvers stop a release."""
     if actor.person == requested_by or rules.deployers is None or actor.person in rules.deployers:

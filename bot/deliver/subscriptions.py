@@ -18,6 +18,7 @@ from bot.core.events import (
     GateDecided,
     GateOpened,
     LoggedEvent,
+    OverrideRequested,
     ReleaseFinished,
     ReleaseRequested,
     RetryRequested,
@@ -32,6 +33,9 @@ from bot.store.database import Database
 from bot.store.messages import Purpose
 
 LISTENER = "messages"
+_ALWAYS_BELOW_CARD = (
+    GateOpened, GateDecided, StopRequested, RetryRequested, OverrideRequested, VerbFailed, ReleaseFinished,
+)  # fmt: skip
 """The cursor's name."""
 TOO_OLD = timedelta(days=1)
 """What happened longer ago, while nobody could be told, is not told any more; the cards still come up to date."""
@@ -77,10 +81,8 @@ def _belongs_under_card(event: Event) -> bool:
         case ApprovalGiven():
             # The last yes, and a no, are told when the backend has taken them: by `GateDecided`.
             return event.decision.approved and event.given < event.needed
-        case GateOpened() | GateDecided() | StopRequested() | RetryRequested() | VerbFailed() | ReleaseFinished():
-            return True
         case _:
-            return False
+            return isinstance(event, _ALWAYS_BELOW_CARD)
 
 
 def _concerns_requester(event: Event) -> bool:

@@ -1,23 +1,20 @@
-"""The verbs about a release under way: approve, reject, stop, retry. Each is a compare-and-set in one transaction."""
+"""The verbs about a release under way: approve, reject, stop. Each is a compare-and-set in one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from bot.core import policy
-from bot.core.changes import scope
 from bot.core.commands import Accepted, Command, Verb
-from bot.core.errors import Conflict, NotFound, NotUnderstood, SaysoError
-from bot.core.events import ApprovalGiven, Event, RetryRequested, StopRequested
+from bot.core.errors import Conflict, SaysoError
+from bot.core.events import ApprovalGiven, Event, StopRequested
 from bot.core.model import Actor, Decision, Gate, Release, Status
 from bot.core.policy import Rules
 from bot.core.wording import names, say
-from bot.desk.finding import meant, must_be_newest
+from bot.desk.finding import meant
 from bot.desk.parts import Parts
 from bot.store import intents, record
 from bot.store.intents import Arguments, Task
-
-_RETRYABLE = frozenset({Status.FAILED, Status.STOPPED, Status.UNKNOWN})
 
 
 async def decide(desk: Parts, actor: Actor, command: Command, key: str) -> Accepted:
@@ -124,47 +121,6 @@ def _only_waits(desk: Parts, release: Release) -> bool:
         return False
     runs = any(action.status is Status.RUNNING for stage in release.run.stages for action in stage.actions)
     return not runs and _settled(desk, release, _given(release, found[2])) is None
-
-
-async def retry(desk: Parts, actor: Actor, command: Command, key: str) -> Accepted:
-    """Ask to run the failed stage of an environment's newest release again, in the same run."""
-    now = desk.clock()
-    async with desk.change(key) as c:
-        release = await meant(c, command, fits=lambda each: each.status in _RETRYABLE, nothing=say("nothing.failed"))
-        rules = desk.catalogue.rules(release.service, release.environment)
-        if rules.production and not (command.release or command.service):
-            place = f"{release.service} {release.environment}"
-            raise NotUnderstood(say("which.production", label=release.label, place=place))
-        policy.may_deploy(actor, rules)
-        run = release.run
-        if release.active or release.status not in _RETRYABLE:
-            raise Conflict(say("conflict.not_failed", label=release.label, status=say(f"status.{release.status}")))
-        await must_be_newest(c, release)
-        failed = [stage for stage in scope(run, release.stage) if stage.status in _RETRYABLE] if run else []
-        if run is None or not failed:
-            raise NotFound(say("nothing.to_retry", label=release.label), fix=say("nothing.to_retry.fix"))
-        if command.attempt is not None and command.attempt != run.attempt:
-            raise Conflict(say("conflict.retried", label=release.label))
-        after = release.model_copy(
-            update={
-                "active": True,
-                "status": Status.RUNNING,
-                "detail": "",
-                "finished": None,
-                "stopped_by": None,
-                "min_attempt": run.attempt + 1,
-                "version": release.version + 1,
-                "updated": now,
-            }
-        )
-        stage = failed[-1]
-        told = RetryRequested(by=actor.person, stage=stage.name, attempt=stage.attempt)
-        await record.change(c, release, after, [told], now)
-        again = Arguments(stage=stage.name, attempt=stage.attempt)
-        await intents.add(c, release.id, Task.RETRY, again, now)
-        await intents.remember(c, key, release.id, now)
-    desk.tell(after)
-    return Accepted(verb=Verb.RETRY, release=after)
 
 
 def may_decide_now(desk: Parts, actor: Actor, release: Release) -> bool:

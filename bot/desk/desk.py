@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from bot.core.commands import Accepted, Answer, Command, Releases, Verb
 from bot.core.model import Actor, Release
-from bot.desk import deciding, reading, starting
+from bot.desk import again, deciding, reading, starting
 from bot.desk.parts import AlreadyDone, Parts
 from bot.store import releases
 
@@ -17,7 +17,8 @@ _CHANGES: Mapping[Verb, Callable[[Parts, Actor, Command, str], Awaitable[Answer]
     Verb.APPROVE: deciding.decide,
     Verb.REJECT: deciding.decide,
     Verb.STOP: deciding.stop,
-    Verb.RETRY: deciding.retry,
+    Verb.RETRY: again.retry,
+    Verb.OVERRIDE: again.override,
 }
 _LOOKS: Mapping[Verb, Callable[[Parts, Actor, Command], Awaitable[Answer]]] = {
     Verb.STATUS: reading.status,

@@ -10,6 +10,7 @@ from bot.desk import Desk
 from bot.http.requests import (
     DecisionRequest,
     Key,
+    OverrideRequest,
     ReleaseId,
     RetryRequest,
     RollbackRequest,
@@ -47,6 +48,11 @@ def acts_router(desk: Desk) -> APIRouter:
     async def retry(actor: Person, key: Key, release_id: ReleaseId, body: RetryRequest | None = None) -> Accepted:
         """Run the failed stage again."""
         return await act(actor, key, Verb.RETRY, release_id, body)
+
+    @router.post("/{release_id}/override", operation_id="overrideCondition", **changes())
+    async def override(actor: Person, key: Key, release_id: ReleaseId, body: OverrideRequest) -> Accepted:
+        """Let the release's stage go on although its condition failed."""
+        return await act(actor, key, Verb.OVERRIDE, release_id, body)
 
     @router.post("/{release_id}/rollback", operation_id="rollBack", **changes())
     async def roll_back(

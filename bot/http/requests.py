@@ -64,6 +64,14 @@ class RetryRequest(Frozen):
     """The failed run's attempt that was seen: a second request for the same failure changes nothing."""
 
 
+class OverrideRequest(Frozen):
+    """Let a stage go on although its condition failed."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, examples=["checked by hand"])]
+    attempt: Annotated[int | None, Field(ge=1)] = None
+    """The failed run's attempt that was seen."""
+
+
 class RollbackRequest(Frozen):
     """Bring back what the environment ran before."""
 

@@ -14,7 +14,7 @@ from bot.slack import home
 from bot.slack.buttons import decode
 from bot.slack.forms import OPEN_DEPLOY, PICK_ENVIRONMENT
 from bot.slack.front import Front, wish
-from bot.slack.opening import open_deploy_form, open_reject_form
+from bot.slack.opening import open_deploy_form, open_reason_form
 from bot.slack.replies import Place, place_of
 from bot.slack.said import Said
 
@@ -61,8 +61,8 @@ async def _click(front: Front, body: dict[str, Any], place: Place) -> Said | Non
     channel = place.channel or place.origin.channel
     trigger = str(body.get("trigger_id") or "")
     actor = front.actor(place.user, channel, _handle(body))
-    if command.verb is Verb.REJECT and not command.reason:
-        await open_reject_form(front, trigger, command, place.origin)
+    if command.verb in {Verb.REJECT, Verb.OVERRIDE} and not command.reason:
+        await open_reason_form(front, trigger, command, place.origin)
         return None
     key = wish(trigger or f"{place.user}:{action.get('action_ts', '')}:{command.verb}")
     return await front.ask(lambda: actor, command, key)

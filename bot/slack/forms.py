@@ -1,4 +1,4 @@
-"""Builds the modals: the deploy form, the reason for a no, and an answer in place of a form (pure)."""
+"""Builds the modals: the deploy form, the reason for a wish, and an answer in place of a form (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.core.wording import say
 from bot.slack.said import OPTION_TEXT, Block, Said, plain, section
 
 DEPLOY_FORM = "sayso.form.deploy"
-REJECT_FORM = "sayso.form.reject"
+REASON_FORM = "sayso.form.reason"
 ANSWER = "sayso.form.answer"
 PICK_SERVICE = "sayso.form.service"
 PICK_ENVIRONMENT = "sayso.form.environment"
@@ -155,16 +155,16 @@ def _text(block: str, value: str, most: int, *, multiline: bool = False, optiona
     }
 
 
-def reject_form(command: Command, origin: Origin) -> View:
-    """Ask why not; the reason is required."""
+def reason_form(command: Command, origin: Origin) -> View:
+    """Ask why this is wished, for a verb that needs a reason: a no at a gate, or overriding a condition."""
     block = _text(REASON, command.reason, LONGEST_REASON, multiline=True, optional=False)
-    block["label"] = plain(say("slack.reject.reason"), 150)
+    block["label"] = plain(say(f"slack.{command.verb}.reason"), 150)
     return _view(
-        REJECT_FORM,
-        say("slack.reject.title"),
+        REASON_FORM,
+        say(f"slack.{command.verb}.title"),
         [block],
         origin.model_copy(update={"command": command}),
-        submit=say("slack.reject"),
+        submit=say(f"slack.{command.verb}"),
     )
 
 
@@ -212,7 +212,7 @@ def _typed(values: Mapping[str, Any], block: str) -> str:
 
 
 def read_reason(view: Mapping[str, Any]) -> str:
-    """Read the reason that a reject form holds."""
+    """Read the reason that a form holds."""
     return _typed(_values(view), REASON)
 
 

@@ -8,7 +8,7 @@ from bot.core.commands import Command
 from bot.core.errors import NotFound, SaysoError
 from bot.core.grammar import OpenForm
 from bot.core.wording import say
-from bot.slack.forms import Origin, View, deploy_form, reject_form
+from bot.slack.forms import Origin, View, deploy_form, reason_form
 from bot.slack.front import Front
 from bot.slack.replies import UNREACHABLE
 
@@ -23,9 +23,9 @@ async def open_deploy_form(front: Front, trigger: str, fields: OpenForm, origin:
     await _open(front, trigger, deploy_form(front.catalogue, fields, origin))
 
 
-async def open_reject_form(front: Front, trigger: str, command: Command, origin: Origin) -> None:
-    """Ask for the reason of a no."""
-    await _open(front, trigger, reject_form(command, origin))
+async def open_reason_form(front: Front, trigger: str, command: Command, origin: Origin) -> None:
+    """Ask for the reason of a wish that needs one."""
+    await _open(front, trigger, reason_form(command, origin))
 
 
 async def _open(front: Front, trigger: str, view: View) -> None:

@@ -21,8 +21,8 @@ from bot.slack.forms import (
     PICK_ENVIRONMENT,
     PICK_SERVICE,
     REASON,
+    REASON_FORM,
     REF,
-    REJECT_FORM,
     SERVICE,
     Origin,
     answer_view,
@@ -77,8 +77,8 @@ def listen(bolt: AsyncApp, front: Front) -> None:
         last = environment_block(form.service) if form.service else SERVICE
         return await _submitted(front, ack, body, lambda: _deploy(view), last)
 
-    async def on_reject(ack: Ack, body: dict[str, Any]) -> Any:
-        return await _submitted(front, ack, body, lambda: _reject(body["view"]), REASON)
+    async def on_reason(ack: Ack, body: dict[str, Any]) -> Any:
+        return await _submitted(front, ack, body, lambda: _with_reason(body["view"]), REASON)
 
     async def on_anything_else(ack: Ack) -> Any:
         return await ack()
@@ -87,7 +87,7 @@ def listen(bolt: AsyncApp, front: Front) -> None:
     bolt.options(PICK_SERVICE)(on_service_search)
     bolt.options(PICK_ENVIRONMENT)(on_environment_search)
     bolt.view(DEPLOY_FORM)(on_deploy)
-    bolt.view(REJECT_FORM)(on_reject)
+    bolt.view(REASON_FORM)(on_reason)
     bolt.view(re.compile(".*"))(on_anything_else)
     bolt.view_closed(re.compile(".*"))(on_anything_else)
 
@@ -103,13 +103,13 @@ def _deploy(view: dict[str, Any]) -> Command:
     return deploy_command(form.model_copy(update={"ref": ref, "reason": _reason(form.reason)}))
 
 
-def _reject(view: dict[str, Any]) -> Command:
+def _with_reason(view: dict[str, Any]) -> Command:
     command = origin_of(view).command
     if command is None:
         raise _Wrong(REASON, BadInput(say("slack.form.failed")))
     reason = _reason(read_reason(view))
     if not reason:
-        raise _Wrong(REASON, NotUnderstood(say("slack.reject.reason")))
+        raise _Wrong(REASON, NotUnderstood(say(f"slack.{command.verb}.reason")))
     return command.model_copy(update={"reason": reason})
 
 

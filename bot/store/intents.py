@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.model import Decision, Frozen
+from bot.core.model import Decision, Frozen, HeldBy
 from bot.store.tables import COMMANDS, INTENTS
 
 
@@ -21,6 +21,7 @@ class Task(StrEnum):
     DECIDE = "decide"
     STOP = "stop"
     RETRY = "retry"
+    OVERRIDE = "override"
     ROLL_BACK = "roll_back"
 
 
@@ -35,6 +36,7 @@ class Arguments(Frozen):
     abandon: bool = False
     stage: str | None = None
     attempt: int | None = None
+    condition: HeldBy | None = None
     to: str | None = None
     """The run whose state to go back to."""
 

@@ -89,6 +89,9 @@ async def _call(backend: Backend, environment: Environment, release: Release, in
         case Task.RETRY:
             assert run_id and said.stage and said.attempt
             await backend.retry(target, run_id, said.stage, RetryScope.FAILED_ACTIONS, said.attempt)
+        case Task.OVERRIDE:
+            assert run_id and said.stage and said.attempt and said.condition
+            await backend.override(target, run_id, said.stage, said.condition, said.attempt)
     return None
 
 
@@ -101,7 +104,10 @@ async def _later(database: Database, intent: Intent) -> bool:
 async def _failed(
     database: Database, intent: Intent, error: SaysoError, clock: Callable[[], datetime], *, status: Status
 ) -> bool:
-    """Write down that it can't be done: a release that can't start or go on has ended, anything else is told."""
+    """Write down that it can't be done: a release that can't start or go on has ended, anything else is told.
+
+    `status` is FAILED if the backend refused, and UNKNOWN if it did not answer and so may have done it all the same.
+    """
     now = clock()
     async with database.write() as c:
         release = await releases.get(c, intent.release_id, lock=True)
@@ -114,8 +120,12 @@ async def _failed(
             update |= {"gate": None, "approvals": ()}  # if it is still open, people may answer again
         if intent.task is Task.STOP:
             update["stopped_by"] = None
-        if intent.task in {Task.START, Task.ROLL_BACK, Task.RETRY} and release.active:
-            if intent.task is Task.RETRY and release.run:
+        goes_on = intent.task in {Task.RETRY, Task.OVERRIDE}
+        if goes_on and status is Status.UNKNOWN:
+            # Nobody knows whether the backend has done it: the next look tells, whichever attempt it shows.
+            update["min_attempt"] = 1
+        elif (goes_on or intent.task in {Task.START, Task.ROLL_BACK}) and release.active:
+            if goes_on and release.run:
                 status, _ = outcome(release.run, release.stage)
             update |= {
                 "active": False,

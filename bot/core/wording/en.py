@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bot.core.wording.en_guards import MESSAGES as GUARDS
+
 MESSAGES: dict[str, str] = {
+    **GUARDS,
     # small parts
     "anyone": "anyone",
     "nobody": "nobody",

@@ -26,6 +26,11 @@ def failure(scene: Scene) -> list[Block]:
     told = scene.failures or any(rejected(action) for _, action, _ in scene.gates)
     if not told and release.detail and release.status in _ENDED_EARLY:
         blocks.append(section(f"{ICONS[release.status]} {words(release.detail, 1000)}"))
+    if (kept := scene.held) and kept.held:
+        kind = say(f"condition.{kept.held}")
+        blocks.append(
+            section(say("card.condition", condition=kind, stage=bold(kept.name), who=words(scene.overriders, 400)))
+        )
     if release.status in _ENDED_EARLY:
         blocks.append(section(touched(scene)))
     return blocks

@@ -75,6 +75,9 @@ def buttons(scene: Scene) -> list[Block]:
         title = say("card.retry.title", stage=scene.broken.name)
         sure = (title, say("card.retry.sure", stage=scene.broken.name, environment=release.environment))
         offered.append(button(say("card.retry"), retry, style="primary", confirm=sure if scene.production else None))
+        if scene.held:
+            passes = Command(verb=Verb.OVERRIDE, release=release.id, attempt=release.run.attempt)
+            offered.append(button(say("card.override"), passes))  # a form asks why, and so needs no confirmation
     if release.status in _RETRYABLE and scene.environment_begun and release.kind is not ReleaseKind.ROLLBACK:
         back = Command(verb=Verb.ROLLBACK, release=release.id)
         title = say("card.rollback.title", environment=release.environment)

@@ -8,6 +8,7 @@ from bot.core.events import (
     Event,
     GateDecided,
     GateOpened,
+    OverrideRequested,
     ReleaseFinished,
     ReleaseRequested,
     RetryRequested,
@@ -61,6 +62,9 @@ def _note(scene: Scene, event: Event) -> str | None:  # noqa: C901, PLR0911 -- o
             return say(key, who=words(scene.name_of(event.by)), why=_why(event.reason))
         case RetryRequested():
             return say("note.retry", who=words(scene.name_of(event.by)), stage=bold(event.stage))
+        case OverrideRequested():
+            said = {"stage": bold(event.stage), "condition": say(f"condition.{event.condition}")}
+            return say("note.override", who=words(scene.name_of(event.by)), why=_why(event.reason), **said)
         case VerbFailed():
             return say("note.verb_failed", verb=words(event.verb), detail=words(event.detail, 500))
         case ReleaseFinished():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from bot.core.changes import scope
+from bot.core.changes import held, scope
 from bot.core.model import Action, ActionKind, Decision, Gate, Release, ReleaseKind, Stage, Status
 from bot.core.policy import Rules, eligible_approvers
 from bot.core.wording import names, say
@@ -108,8 +108,11 @@ class Scene:
             return say("anyone")
         waiting = self.open_gate
         answered = {decision.by for decision in self.given(waiting[2])} if waiting else set()
-        found = eligible_approvers(self.rules, self.release.behind) - answered
-        listed = sorted(self.rules.people.get(key, key) for key in found)
+        return self._some(eligible_approvers(self.rules, self.release.behind) - answered)
+
+    def _some(self, people: Collection[str]) -> str:
+        """List people by name, not more than fit into a line."""
+        listed = sorted(map(self.name_of, people))
         if len(listed) > MOST_NAMES:
             rest = say("card.more_people", n=len(listed) - MOST_NAMES + 1)
             return names([*listed[: MOST_NAMES - 1], rest])
@@ -119,6 +122,20 @@ class Scene:
     def broken(self) -> Stage | None:
         """Find the stage that a retry would run again."""
         return next((stage for stage in reversed(self.stages) if stage.status in _HALF_WAY), None)
+
+    @property
+    def held(self) -> Stage | None:
+        """Find the stage that only a condition holds, once the release has ended there."""
+        return None if self.release.active else held(self.release.run, self.release.stage)
+
+    @property
+    def overriders(self) -> str:
+        """Name who may override that condition."""
+        if self.rules is None:
+            return say("anyone")
+        if self.rules.production:
+            return self._some(eligible_approvers(self.rules, self.release.behind))
+        return say("anyone") if self.rules.deployers is None else self._some(self.rules.deployers)
 
     @property
     def failures(self) -> list[tuple[Stage, Action]]:

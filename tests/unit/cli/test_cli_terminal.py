@@ -99,6 +99,8 @@ def test_every_kind_of_release_and_event_has_words() -> None:
         ("gate_decided", {"stage": "A", "action": "B", "token": "t", "decision": decision}, "A / B: approved by Ben"),
         ("stop_requested", {"by": "ana"}, "Ana asked to end it"),
         ("retry_requested", {"by": "ana", "stage": "A", "attempt": 1}, "Ana asked to run A again"),
+        ("override_requested", {"by": "ana", "stage": "A", "condition": "on_success", "attempt": 1, "reason": "seen"},
+         "Ana asked to let A pass although its success condition failed: seen"),
         ("verb_failed", {"verb": "start", "detail": "no file"}, "start was not possible: no file"),
         ("deployed", {"environment": "prod", "run_id": "x1"}, "prod runs it now:"),
         ("release_finished", {"status": "failed", "attempt": 1, "detail": "it broke"}, "failed: it broke"),

@@ -10,6 +10,8 @@ from bot.core.errors import Conflict
 from tests.playground.serving import TOKEN
 from tests.unit.slack.office import APPROVE, REJECT, Office, card
 
+OVERRIDE = Command(verb=Verb.OVERRIDE, release="r1", attempt=2)
+
 
 @pytest.mark.parametrize(
     "command",
@@ -83,20 +85,26 @@ def test_a_click_delivered_twice_has_one_key(office: Office) -> None:
     assert office.desk.asked[0] == office.desk.asked[1]
 
 
-def test_a_no_asks_for_its_reason_and_takes_it_to_the_desk(office: Office) -> None:
-    opened = office.click(card(office, REJECT), "sayso.reject", who="U02BO")
+@pytest.mark.parametrize(
+    ("wish", "why", "said"),
+    [(REJECT, "Why not?", "You rejected"), (OVERRIDE, "Why may it pass?", "although a condition failed")],
+)
+def test_what_needs_a_reason_asks_for_it_and_takes_it_to_the_desk(
+    office: Office, wish: Command, why: str, said: str
+) -> None:
+    opened = office.click(card(office, wish), f"sayso.{wish.verb}", who="U02BO")
     assert office.desk.asked == []
     view = opened["modal"]
-    assert view["callback_id"] == "sayso.form.reject"
+    assert view["callback_id"] == "sayso.form.reason"
     nothing = office.submit(view, {"reason": ""}, who="U02BO")
     assert nothing["errors"]
     blank = office.submit(view, {"reason": "   "}, who="U02BO")
-    assert blank["errors"] == {"reason": "Why not?"}
+    assert blank["errors"] == {"reason": why}
     done = office.submit(view, {"reason": "The <prices> are wrong"}, who="U02BO")
     assert done["ok"]
     actor, command, _ = office.desk.asked[0]
-    assert (actor.person, command) == ("bo", REJECT.model_copy(update={"reason": "The <prices> are wrong"}))
-    office.whispered("You rejected", who="U02BO")
+    assert (actor.person, command) == ("bo", wish.model_copy(update={"reason": "The <prices> are wrong"}))
+    office.whispered(said, who="U02BO")
     assert office.modal("U02BO") is None
 
 

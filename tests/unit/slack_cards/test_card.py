@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.core.commands import Command, Verb
-from bot.core.model import ActionKind, Decision, Release, ReleaseKind, Revision, Rollout, Status
+from bot.core.model import ActionKind, Decision, HeldBy, Release, ReleaseKind, Revision, Rollout, Status
 from bot.deliver.telling import Style, Telling
 from bot.slack.buttons import decode
 from bot.slack.cards.renderer import SlackRenderer
@@ -127,6 +127,18 @@ def test_a_failed_release_offers_the_retry_of_what_was_seen_and_a_rollback_only_
     assert all("confirm" in element for element in elements(drawn)), "production asks twice"
     rollback = late.model_copy(update={"kind": ReleaseKind.ROLLBACK})
     assert "Roll back" not in buttons(card(rollback))
+
+
+def test_a_stage_that_only_a_condition_holds_offers_to_override_it_and_says_who_may() -> None:
+    kept = looks.stage(
+        "Production", Status.FAILED, held=HeldBy.BEFORE_ENTRY, detail="Its entry condition failed: 2 alarms"
+    )
+    release = looks.release(
+        run=looks.run(kept, status=Status.FAILED), status=Status.FAILED, active=False, finished=looks.at(90)
+    )
+    drawn = card(release)
+    assert buttons(drawn)["Override condition"] == Command(verb=Verb.OVERRIDE, release="r12", attempt=1)
+    assert "🔒 Only the entry condition of *Production* holds it. Who may override that: Ben or Chi." in words(drawn)
 
 
 def test_staging_does_not_ask_twice() -> None:

@@ -11,6 +11,7 @@ from bot.core.events import (
     GateDecided,
     GateOpened,
     LoggedEvent,
+    OverrideRequested,
     ReleaseFinished,
     ReleaseRequested,
     RetryRequested,
@@ -19,7 +20,7 @@ from bot.core.events import (
     StopRequested,
     VerbFailed,
 )
-from bot.core.model import ActionKind, Coverage, Decision, Release, ReleaseKind, SlowTest, Status, TestReport
+from bot.core.model import ActionKind, Coverage, Decision, HeldBy, Release, ReleaseKind, SlowTest, Status, TestReport
 from bot.deliver.telling import Style, Telling
 from bot.slack.cards.renderer import SlackRenderer
 from bot.slack.content import SlackContent
@@ -65,6 +66,10 @@ def said(purpose: Purpose, event: Event, release: Release | None = None) -> str:
         (StopRequested(by="ben", reason="wrong one"), "🛑 Ben asked to stop it: wrong one"),
         (StopRequested(by="ben", abandon=True), "🛑 Ben asked to end it at once"),
         (RetryRequested(by="chi", stage="Build", attempt=1), "🔄 Chi runs *Build* again"),
+        (
+            OverrideRequested(by="chi", stage="A", condition=HeldBy.BEFORE_ENTRY, attempt=1, reason="<!here> seen it"),
+            "🔓 Chi lets *A* pass although its entry condition failed: &lt;!here&gt; seen it",
+        ),
         (VerbFailed(verb="retry", detail="The stage is taken."), "⚠️ “retry” was not possible: The stage is taken."),
         (ReleaseFinished(status=Status.STOPPED, attempt=1, seconds=5), "🛑 Stopped · 5.0s"),
         (
