@@ -19,7 +19,7 @@ from bot.core.wording import say
 SHORTEST_TOKEN = 16
 """Characters; a shorter one could be guessed."""
 
-_OF_BACKENDS = ("aws_access_key_id", "aws_secret_access_key", "aws_events")
+_OF_BACKENDS = ("aws_access_key_id", "aws_secret_access_key", "aws_events", "aws_endpoint_url")
 
 _EXPECTED = {
     "config": "the path of a catalogue, as sayso.toml",
@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     aws_secret_access_key: SecretStr | None = None
     aws_events: SecretStr | None = None
     """Where events of the local engine go, separated by commas; addresses may hold a password."""
+    aws_endpoint_url: SecretStr | None = None
+    """For tests and trials: what the backend `aws` talks to in place of AWS, as `http://…/aws,sts=http://…`."""
 
     @field_validator("database_url")
     @classmethod

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from bot.core.wording.en_aws import MESSAGES as AWS
+from bot.core.wording.en_aws_details import MESSAGES as AWS_DETAILS
 from bot.core.wording.en_guards import MESSAGES as GUARDS
 
 MESSAGES: dict[str, str] = {
     **GUARDS,
+    **AWS,
+    **AWS_DETAILS,
     # small parts
     "anyone": "anyone",
     "nobody": "nobody",

@@ -1,0 +1,1 @@
+"""AWS: CodePipeline, CodeBuild and CodeDeploy through boto3."""

@@ -1,0 +1,80 @@
+"""Lists a pipeline's newest runs, also those that nobody asked Sayso for: two calls, however many runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.core.model import Run
+from integrations.aws.answers import Answer
+from integrations.aws.observing import Look, run_of
+from integrations.aws.pipelines import Pipelines
+from integrations.aws.target import AwsTarget
+
+_A_PAGE = 100
+_WORTH_A_LOOK = timedelta(days=2)
+"""Older runs are listed as the list shows them, without what happened inside."""
+
+
+class Recent:
+    """Remembers what was listed, so that only what has changed is looked into."""
+
+    def __init__(self, pipelines: Pipelines, clock: Callable[[], datetime]) -> None:
+        self._pipelines, self._clock = pipelines, clock
+        self._seen: dict[tuple[AwsTarget, str], tuple[Any, Run]] = {}
+
+    async def runs(self, target: AwsTarget, limit: int) -> list[Run]:
+        """List the newest runs, newest first."""
+        seen = self._clock()
+        listed = await self._pipelines.executions(target, limit)
+        fresh = [each for each in listed if self._known(target, each) is None]
+        inside = await self._inside(target, fresh, seen)
+        found = []
+        for each in listed:
+            run = self._known(target, each)
+            if run is None:
+                rows = inside.get(each["pipelineExecutionId"], [])
+                version = rows[0]["pipelineVersion"] if rows else None
+                declaration = await self._declaration(target, version)
+                reason = each.get("stopTrigger", {}).get("reason", "")
+                run = run_of(Look(target, declaration, each, rows, seen, stop_reason=reason))
+                self._seen[_key(target, each)] = _print(each), run
+            found.append(run)
+        keep = {_key(target, each) for each in listed}
+        self._seen = {key: kept for key, kept in self._seen.items() if key[0] != target or key in keep}
+        return found
+
+    def _known(self, target: AwsTarget, summary: Answer) -> Run | None:
+        known = self._seen.get(_key(target, summary))
+        return known[1] if known and known[0] == _print(summary) else None
+
+    async def _declaration(self, target: AwsTarget, version: int | None) -> Answer:
+        if version is None:
+            return await self._pipelines.declaration_now(target)
+        return await self._pipelines.declaration(target, version)
+
+    async def _inside(self, target: AwsTarget, fresh: list[dict[str, Any]], seen: datetime) -> dict[str, list[Any]]:
+        """Give the action executions of what is new, from one page of all of them; the newest come first."""
+        worth = [each for each in fresh if seen - each["startTime"] < _WORTH_A_LOOK]
+        if not worth:
+            return {}
+        answer = await self._pipelines.ask(target, "ListActionExecutions", maxResults=_A_PAGE)
+        rows = answer.get("actionExecutionDetails", [])
+        oldest = min((row["startTime"] for row in rows), default=seen)
+        found: dict[str, list[Any]] = {}
+        for each in worth:
+            run_id = each["pipelineExecutionId"]
+            if "nextToken" in answer and each["startTime"] < oldest:
+                found[run_id] = await self._pipelines.actions(target, run_id)
+            else:
+                found[run_id] = [row for row in rows if row["pipelineExecutionId"] == run_id]
+        return found
+
+
+def _key(target: AwsTarget, summary: Answer) -> tuple[AwsTarget, str]:
+    return target, summary["pipelineExecutionId"]
+
+
+def _print(summary: Answer) -> tuple[Any, ...]:
+    return summary["status"], summary.get("lastUpdateTime")
