@@ -36,7 +36,7 @@ class VoiceRule(StrEnum):
 
 
 class Voice(Frozen):
-    """Who spoke, as a verified request says. Ids are Amazon's own: they are hashed before anything is kept or logged."""
+    """Who spoke, as a verified request says. Ids are Amazon's own: hashed before anything is kept or logged."""
 
     skill: str
     """`context.System.application.applicationId`."""
@@ -71,12 +71,12 @@ class Factor(StrEnum):
     CHAT = "chat"
     """`confirm` answers with a `Tap`: Alexa says the number, Slack offers three."""
     PIN = "pin"
-    """`confirm` answers with a `PinWanted`: start AMAZON.VerifyPerson with the plan's id as its token, and confirm again
-    with the result."""
+    """`confirm` answers with a `PinWanted`: start AMAZON.VerifyPerson with the plan's id as its token, and `confirm`
+    again with the result."""
 
 
 class Plan(Frozen):
-    """What will be done if the same speaker confirms it: kept on the server, used once, checked again when carried out."""
+    """What will be done if the same speaker confirms it: kept on the server, used once, checked again at the end."""
 
     id: str
     command: Command
@@ -91,7 +91,7 @@ class Plan(Frozen):
     """What people call it (`checkout 12`): of `release`, else the number that a new release will get unless another
     one comes first."""
     becomes: Release | None = None
-    """How the release will be recorded: with `requested_by`, `revision` (for a rollback what is brought back), `ref`."""
+    """How the release will be recorded: its `ref`, and its `revision` (for a rollback what is brought back)."""
     offered: Offered | None = None
     """For a deploy to where a run waits already: that run, which `command` (`PROMOTE`) lets go on."""
     factor: Factor
@@ -133,7 +133,7 @@ class PairingCode(Frozen):
 
 
 class VoiceDesk(Protocol):
-    """What a skill may ask for. Every verb is bounded in time and touches nothing but the database and, briefly, a backend.
+    """What a skill may ask for. Every verb is bounded in time: it takes a transaction, and asks a backend briefly.
 
     All raise `Refused`, `NotFound`, `NotUnderstood`, `Conflict` or `BackendUnavailable` with sentences for the person
     (`error.sentence`, `error.fix`); then nothing has changed, except that a wrong try is counted and its plan is over.
@@ -147,8 +147,8 @@ class VoiceDesk(Protocol):
     async def pairing_code(self, voice: Voice) -> PairingCode:
         """Make a code that binds this voice to whoever types it; the voice's earlier codes stop working.
 
-        `Refused` if the voice is paired already, or not recognised where the catalogue's `[voice] accounts` does not let a
-        whole account speak for one person.
+        `Refused` if the voice is paired already, or not recognised where the catalogue's `[voice] accounts` does not
+        let a whole account speak for one person.
         """
         ...
 
@@ -175,8 +175,8 @@ class VoiceDesk(Protocol):
         """Take the yes (or the PIN's result) of the speaker who made the plan.
 
         Said again it changes nothing: `Accepted.repeated` once carried out (also by the tap, meanwhile), the same `Tap`
-        while Slack is waited for. `NotFound` if it is another's or unknown, `Conflict` if it expired, was dropped or was
-        refused in Slack; `Refused` if the PIN was wrong, or the level is too low.
+        while Slack is waited for. `NotFound` if it is another's or unknown, `Conflict` if it expired, was dropped or
+        was refused in Slack; `Refused` if the PIN was wrong, or the level is too low.
         """
         ...
 
@@ -185,13 +185,13 @@ class VoiceDesk(Protocol):
         ...
 
     async def notify(self, voice: Voice, wanted: bool) -> None:
-        """Begin or end to tell this paired voice of its own releases. Without a `person` and `wanted`: all of the account."""
+        """Begin or end to tell this paired voice of its person's releases; without a `person`, all of the account."""
         ...
 
     async def forget(self, voice: Voice) -> int:
-        """Unbind every voice of this account in this skill (SkillDisabled, AccountUnlinked); gives how many there were."""
+        """Unbind every voice of this account in this skill (SkillDisabled, AccountUnlinked); gives how many."""
         ...
 
     def vocabulary(self) -> Vocabulary:
-        """Give the names of services and environments; `Names.spoken` are the words for the ear, `all` everything written."""
+        """Give the names of services and environments; `Names.spoken` are words for the ear, `all` those written."""
         ...

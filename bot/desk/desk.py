@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
-from bot.core.commands import Accepted, Answer, Command, Releases, Verb
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.commands import Accepted, Answer, Command, Offered, Releases, Verb
+from bot.core.errors import SaysoError
 from bot.core.model import Actor, Release
 from bot.desk import again, deciding, reading, starting
-from bot.desk.parts import AlreadyDone, Parts
+from bot.desk.parts import AlreadyDone, Also, Parts
 from bot.store import releases
 
 _CHANGES: Mapping[Verb, Callable[[Parts, Actor, Command, str], Awaitable[Answer]]] = {
@@ -28,6 +32,14 @@ _LOOKS: Mapping[Verb, Callable[[Parts, Actor, Command], Awaitable[Answer]]] = {
 }
 
 
+class _Rehearsed(SaysoError):
+    """Rolls a rehearsal's transaction back."""
+
+    def __init__(self, release: Release) -> None:
+        super().__init__()
+        self.release = release
+
+
 class Desk:
     """Every surface's only way to change anything.
 
@@ -37,7 +49,7 @@ class Desk:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def do(self, actor: Actor, command: Command, key: str) -> Answer:
+    async def do(self, actor: Actor, command: Command, key: str, *, also: Also | None = None) -> Answer:
         """Carry a command out as far as it is this desk's to do, and answer.
 
         `key` names this one wish (a Slack trigger id, an API client's Idempotency-Key): a second delivery with the
@@ -47,9 +59,22 @@ class Desk:
         if look := _LOOKS.get(command.verb):
             return await look(self._parts, actor, command)
         try:
-            return await _CHANGES[command.verb](self._parts, actor, command, key)
+            return await _CHANGES[command.verb](replace(self._parts, also=also), actor, command, key)
         except AlreadyDone as done:
             return Accepted(verb=command.verb, release=done.release, repeated=True)
+
+    async def rehearse(self, actor: Actor, command: Command) -> Release | Offered:
+        """Say what a change would come to: the release as it would stand then. Raises as `do`; changes nothing."""
+
+        async def stop_here(_: AsyncConnection, release: Release) -> None:
+            raise _Rehearsed(release)
+
+        try:
+            answer = await self.do(actor, command, f"rehearsal:{self._parts.new_id()}", also=stop_here)
+        except _Rehearsed as rehearsed:
+            return rehearsed.release
+        assert isinstance(answer, Offered), "a change comes to its transaction, or offers a choice"
+        return answer
 
     async def release(self, release_id: str) -> Release:
         """Read one release; `NotFound` if there is none."""

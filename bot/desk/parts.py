@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,9 @@ from bot.core.wording import names, say
 from bot.signals import Signal
 from bot.store import intents, releases
 from bot.store.database import Database
+
+Also = Callable[[AsyncConnection, Release], Awaitable[None]]
+"""What is to be written with a command, or to prevent it: gets the release as the command leaves it."""
 
 
 class AlreadyDone(SaysoError):
@@ -43,6 +46,8 @@ class Parts:
     """Fired with a release's id when it looks different; the deliverer and streams listen."""
     patience: float = 1.5
     """Seconds for asking a backend while a person waits; Slack gives three for everything."""
+    also: Also | None = None
+    """Runs last in the transaction of a change; if it raises, nothing has changed."""
 
     def environment(self, service: str | None, environment: str | None) -> tuple[str, str, Environment]:
         """Look both names up; `NotFound` names what is missing."""
@@ -61,6 +66,10 @@ class Parts:
             if known is not None:
                 raise AlreadyDone(await releases.get(c, known))
             yield c
+            if self.also:
+                changed = await intents.recall(c, key)
+                assert changed is not None, "every change remembers its key"
+                await self.also(c, await releases.get(c, changed))
 
     def tell(self, release: Release) -> None:
         """Wake whoever works on this release; call after the commit."""

@@ -123,8 +123,8 @@ MESSAGES = Table(
     "messages",
     METADATA,
     Column("id", String(40), primary_key=True),  # also goes along as Slack message metadata, to find a lost post again
-    Column("release_id", String(40), nullable=False),
-    Column("purpose", String(20), nullable=False),  # card | thread | notice | direct | file
+    Column("release_id", String(40), nullable=False),  # of a memo: what it is about, if that is no release
+    Column("purpose", String(20), nullable=False),  # card | thread | notice | direct | file | memo
     Column("destination", String(100), nullable=False),  # a channel's id, or `person:KEY`
     Column("event_position", _LONG, nullable=False, server_default="0"),  # what it tells; 0: a card tells the release
     Column("desired", Integer, nullable=False),  # the release's version that it must show
@@ -136,6 +136,7 @@ MESSAGES = Table(
     Column("not_before", _TIME),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("dead", Text),  # why it will never be delivered
+    Column("body", JSON),  # what a memo says; any other message is drawn from its release
     Column("created", _TIME, nullable=False),
     UniqueConstraint("release_id", "purpose", "destination", "event_position", name="one_message_per_event"),
     Index("messages_of_release", "release_id"),
@@ -155,4 +156,65 @@ LEASES = Table(
     Column("owner", String(100), nullable=False),
     Column("expires", _TIME, nullable=False),  # by the database's clock
     Index("leases_by_owner", "owner"),
+)
+
+VOICE_KEY = Table(
+    "voice_key",
+    METADATA,
+    Column("id", Integer, primary_key=True),  # always 1
+    Column("key", String(64), nullable=False),  # hex: what ids of voices and accounts are hashed with
+)
+
+VOICES = Table(
+    "voices",
+    METADATA,
+    Column("voice", String(64), primary_key=True),  # hash of a person's id at Amazon, or of an account's
+    Column("account", String(64), nullable=False),
+    Column("whole_account", Boolean, nullable=False),
+    Column("person", String(100), nullable=False),
+    Column("locale", String(20), nullable=False),
+    Column("since", _TIME, nullable=False),
+    Column("address", Text),  # the account's own id, only while it wants to be notified: Amazon asks for it
+    Index("voices_of_person", "person"),
+    Index("voices_of_account", "account"),
+)
+
+PAIRING_CODES = Table(
+    "pairing_codes",
+    METADATA,
+    Column("code", String(64), primary_key=True),  # hashed
+    Column("voice", String(64), nullable=False, unique=True),
+    Column("account", String(64), nullable=False),
+    Column("whole_account", Boolean, nullable=False),
+    Column("locale", String(20), nullable=False),
+    Column("expires", _TIME, nullable=False),
+    Column("used_by", String(100)),
+)
+
+WRONG_TRIES = Table(
+    "wrong_tries",
+    METADATA,
+    Column("person", String(100), primary_key=True),
+    Column("what", String(20), primary_key=True),  # code | factor
+    Column("count", Integer, nullable=False),
+    Column("locked_until", _TIME),
+)
+
+PLANS = Table(
+    "plans",
+    METADATA,
+    Column("id", String(40), primary_key=True),
+    Column("key", String(200), nullable=False, unique=True),  # idempotency: the request's id
+    Column("voice", String(64), nullable=False),
+    Column("person", String(100), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("expires", _TIME, nullable=False),
+    Column("body", JSON, nullable=False),  # the Plan as it was told
+    Column("heard", Text, nullable=False),
+    Column("number", Integer),  # what Alexa says, once yes was heard
+    Column("choices", JSON),  # what Slack offers
+    Column("message", String(40)),  # the memo with the choices
+    Column("release_id", String(40)),  # what it came to
+    Column("why", Text),  # why it came to nothing
+    Index("plans_by_age", "state", "expires"),
 )
