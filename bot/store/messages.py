@@ -31,6 +31,8 @@ class Purpose(StrEnum):
     """To one person; tells one event. Its destination is `person:KEY`."""
     FILE = "file"
     """A failed action's whole log, below the card."""
+    MEMO = "memo"
+    """Says what stands in its `body`, to a person (`person:KEY`) or in a channel; edited in place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Message:
     tries: int
     dead: str | None
     created: datetime
+    body: Mapping[str, Any] | None = None
 
 
 def urgent(release: Release) -> bool:
@@ -114,6 +117,7 @@ async def add(
     event_position: int,
     desired: int = 1,
     urgent: bool = False,
+    body: Mapping[str, Any] | None = None,
     now: datetime,
 ) -> bool:
     """Put a message into the outbox; False if there is one already that tells the same event in the same place."""
@@ -126,10 +130,20 @@ async def add(
         "event_position": event_position,
         "desired": desired,
         "urgent": urgent,
+        "body": body,
         "created": now,
     }
     result = await c.execute(make(MESSAGES).values(row).on_conflict_do_nothing())
     return bool(result.rowcount)
+
+
+async def rewrite(c: AsyncConnection, message_id: str, body: Mapping[str, Any]) -> None:
+    """Let a memo say something else."""
+    await c.execute(
+        update(MESSAGES)
+        .where(MESSAGES.c.id == message_id)
+        .values(body=body, desired=MESSAGES.c.desired + 1, urgent=True)
+    )
 
 
 async def due(c: AsyncConnection) -> list[Message]:
@@ -165,9 +179,8 @@ async def of_release(c: AsyncConnection, release_id: str) -> list[Message]:
 
 async def release_at(c: AsyncConnection, channel: str, ts: str) -> str | None:
     """Find the release that a message in this place is about: a card, a note, a notice or a direct message."""
-    found = await c.execute(
-        select(MESSAGES.c.release_id).where(MESSAGES.c.channel == channel, MESSAGES.c.ts == ts).limit(1)
-    )
+    at = and_(MESSAGES.c.channel == channel, MESSAGES.c.ts == ts, MESSAGES.c.purpose != Purpose.MEMO)
+    found = await c.execute(select(MESSAGES.c.release_id).where(at).limit(1))
     return found.scalar_one_or_none()
 
 
