@@ -132,6 +132,17 @@ class PairingCode(Frozen):
     expires: datetime
 
 
+class Paired(Frozen):
+    """A voice that speaks for a person."""
+
+    person: str
+    whole_account: bool
+    """Everybody who speaks to the account's devices, because Alexa recognised nobody when it was paired."""
+    locale: str
+    since: datetime
+    notify: bool = False
+
+
 class VoiceDesk(Protocol):
     """What a skill may ask for. Every verb is bounded in time: it takes a transaction, and asks a backend briefly.
 

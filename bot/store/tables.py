@@ -196,7 +196,7 @@ WRONG_TRIES = Table(
     METADATA,
     Column("person", String(100), primary_key=True),
     Column("what", String(20), primary_key=True),  # code | factor
-    Column("count", Integer, nullable=False),
+    Column("wrong", Integer, nullable=False),
     Column("locked_until", _TIME),
 )
 

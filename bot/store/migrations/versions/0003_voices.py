@@ -55,7 +55,7 @@ def upgrade() -> None:
         "wrong_tries",
         sa.Column("person", sa.String(length=100), nullable=False),
         sa.Column("what", sa.String(length=20), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("wrong", sa.Integer(), nullable=False),
         sa.Column("locked_until", _TIME, nullable=True),
         sa.PrimaryKeyConstraint("person", "what"),
     )
