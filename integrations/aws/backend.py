@@ -13,7 +13,8 @@ from bot.core.ports import Capability, Nudge, RetryScope
 from bot.core.wording import say
 from integrations.aws import starting
 from integrations.aws.clients import Clients
-from integrations.aws.looking import POLL, Fetch, Looking
+from integrations.aws.details.looking import Details
+from integrations.aws.looking import POLL, Looking
 from integrations.aws.nudges import TOGETHER, Nudges
 from integrations.aws.pipelines import Pipelines
 from integrations.aws.recent import Recent
@@ -35,15 +36,15 @@ class AwsBackend:
         clients: Clients,
         clock: Callable[[], datetime],
         *,
-        details: Fetch | None = None,
+        details: Details | None = None,
         poll: float = POLL,
         together: float = TOGETHER,
     ) -> None:
         """`poll` and `together` are in seconds: between two looks without an event, and to wait for further events."""
         self.clients = clients
-        self._clock = clock
+        self._clock, self._details = clock, details
         self._pipelines = Pipelines(clients)
-        self._looking = Looking(self._pipelines, clock, details=details, poll=poll)
+        self._looking = Looking(self._pipelines, clock, details=details.of if details else None, poll=poll)
         self._recent = Recent(self._pipelines, clock)
         self._verbs = Verbs(self._pipelines, self._looking)
         self._nudges = Nudges(together)
@@ -103,7 +104,9 @@ class AwsBackend:
         """Give an action's log."""
         aws = _aws(target)
         self._looking.known(aws, run_id)
-        raise NotFound(say("aws.no_log"))
+        if self._details is None:
+            raise NotFound(say("aws.no_log"))
+        return await self._details.log(aws, key)
 
     def nudge(self, run_id: str, *, whole: bool = False) -> None:
         """Note that a run may look different now; `whole`: as a whole, even while an action is under way."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,13 +13,10 @@ from typing import Any
 from bot.core.errors import BackendError, BackendUnavailable
 from bot.core.model import Run
 from integrations.aws.answers import Answer, source_actions
-from integrations.aws.clients import Clients
 from integrations.aws.observing import Detail, Look, run_of
 from integrations.aws.pipelines import Pipelines, not_found
 from integrations.aws.refusals import NotLetIn, Throttled
 from integrations.aws.target import AwsTarget, Place
-
-log = logging.getLogger(__name__)
 
 POLL = 9.0
 """Seconds between two looks at a run that changes, if no event says more; below the watcher's own 10."""
@@ -38,8 +34,8 @@ when CodePipeline changes `lastUpdateTime` is not documented."""
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ENDED = frozenset({"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"})
 
-Fetch = Callable[[Clients, Place, Sequence[Answer]], Awaitable[Mapping[str, Detail]]]
-"""Asks the providers of these action executions for more; gives it by `actionExecutionId`."""
+Fetch = Callable[[AwsTarget, Sequence[Answer]], Awaitable[Mapping[str, Detail]]]
+"""Gives what the providers of these action executions know besides, by `actionExecutionId`."""
 
 
 @dataclass(slots=True)
@@ -66,8 +62,6 @@ class Known:
     started: datetime | None = None
     stop_reason: str = ""
     sources: list[dict[str, Any]] = field(default_factory=list)
-    details: dict[str, Detail] = field(default_factory=dict)
-    """Of action executions that are over."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -219,7 +213,7 @@ class Looking:
                 target, "ListRuleExecutions", "ruleExecutionDetails", most=1000, filter=only, urgent=urgent
             )
         await self._know_more(known, run_id)
-        details = await self._fetch(known, actions)
+        details = await self._details(target, actions) if self._details else {}
         return run_of(
             Look(target, declaration, known.execution, actions, seen, rules, state, known.sources, details,
                  known.started, known.stop_reason)
@@ -247,19 +241,6 @@ class Looking:
             for each in await self._pipelines.executions(known.target):
                 if each["pipelineExecutionId"] == run_id:
                     known.stop_reason = each.get("stopTrigger", {}).get("reason", "")
-
-    async def _fetch(self, known: Known, actions: Sequence[Answer]) -> Mapping[str, Detail]:
-        if self._details is None:
-            return {}
-        wanted = [row for row in actions if row["actionExecutionId"] not in known.details]
-        try:
-            found = await self._details(self._pipelines.clients, known.target.place, wanted)
-        except BackendError as error:  # the release is the truth, details are a courtesy
-            log.warning("no details of the actions of %s: %s", known.target.pipeline, error)
-            return known.details
-        over = {row["actionExecutionId"] for row in wanted if row["status"] != "InProgress"}
-        known.details |= {key: found.get(key, Detail()) for key in over if found.get(key, Detail()).final}
-        return {**known.details, **found}
 
 
 _CONDITIONS = ("beforeEntry", "onSuccess", "onFailure")

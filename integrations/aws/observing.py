@@ -29,8 +29,6 @@ class Detail:
     log: LogTail | None = None
     url: str | None = None
     gate: Gate | None = None
-    final: bool = True
-    """Of an execution that is over: it need not be asked for again. False while, say, a report is still being made."""
 
 
 @dataclass(frozen=True, slots=True)

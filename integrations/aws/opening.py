@@ -11,6 +11,7 @@ from boto3.session import Session
 
 from integrations.aws.backend import AwsBackend
 from integrations.aws.clients import Clients
+from integrations.aws.details.looking import Details
 from integrations.aws.pace import Pace
 
 
@@ -18,7 +19,7 @@ from integrations.aws.pace import Pace
 async def open_aws(endpoints: Mapping[str, str], clock: Callable[[], datetime]) -> AsyncIterator[AwsBackend]:
     """Open it with boto3's own chain of credentials; nothing is asked of AWS yet."""
     clients = Clients(session=Session, pace=Pace(time.monotonic), clock=clock, endpoints=endpoints)
-    backend = AwsBackend(clients, clock)
+    backend = AwsBackend(clients, clock, details=Details(clients, clock))
     try:
         yield backend
     finally:

@@ -1,0 +1,1 @@
+"""What the providers of actions know beyond CodePipeline: builds, deployments, stacks, services, functions."""
