@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.core.commands import Accepted, Deployments, Offered, Releases, Verb
+from bot.core.commands import Accepted, Deployments, Held, Offered, Releases, Verb
 from bot.core.errors import Misconfigured, SaysoError
 from bot.core.events import LoggedEvent
 from bot.core.model import Release
@@ -123,6 +124,11 @@ class Client:
     def act(self, release: str, verb: Verb, **wish: Any) -> Accepted:
         """Do something about a release."""
         return self._read(Accepted, self._ask("POST", f"releases/{release}/{verb}", json=wish))
+
+    def hold(self, verb: Verb, service: str, environment: str, reason: str) -> Held:
+        """Close the way into an environment, or open it again."""
+        path = f"services/{quote(service, safe='')}/environments/{quote(environment, safe='')}/{verb}"
+        return self._read(Held, self._ask("POST", path, json={"reason": reason}))
 
     def releases(self, limit: int = 10, **which: Any) -> tuple[Release, ...]:
         """List releases, newest first."""

@@ -1,4 +1,4 @@
-"""The commands that change something: deploy, approve, reject, stop, retry, override, rollback."""
+"""The commands that change something: deploy, approve, reject, stop, retry, override, rollback, hold, unhold."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ import typer
 
 from bot.cli.client import Client, ClientSettings
 from bot.cli.following import follow, well
-from bot.cli.show import console, headline, offer_lines
+from bot.cli.show import console, headline, holding, offer_lines
 from bot.cli.words import find, read
 from bot.core.commands import Accepted, Command, Offered, Verb
-from bot.core.errors import Conflict
+from bot.core.errors import Conflict, NotUnderstood
 from bot.core.model import Release
+from bot.core.vocabulary import listed
 from bot.core.wording import say
 
 Wish = Annotated[list[str], typer.Argument(metavar="SERVICE[@REF] [ENVIRONMENT]", help=say("cli.arg.wish"))]
 Words = Annotated[list[str] | None, typer.Argument(metavar="[SERVICE] [ENVIRONMENT] [NUMBER]", help=say("cli.arg.one"))]
+Place = Annotated[list[str], typer.Argument(metavar="SERVICE ENVIRONMENT", help=say("cli.arg.place"))]
 Reason = Annotated[str, typer.Option("--reason", "-m", help=say("cli.opt.reason"))]
 Watch = Annotated[bool, typer.Option("--watch", "-w", help=say("cli.opt.watch"))]
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    for each in (deploy, approve, reject, stop, retry, override, rollback):
+    for each in (deploy, approve, reject, stop, retry, override, rollback, hold, unhold):
         app.command(help=say(f"help.{each.__name__}"), rich_help_panel=say("cli.panel.releases"))(each)
 
 
@@ -124,6 +126,30 @@ def rollback(words: Words = None, reason: Reason = "", watch: Watch = False) -> 
         _tell(client, client.act(release.id, Verb.ROLLBACK, reason=command.reason), watch=watch)
 
 
+def hold(words: Place, reason: Reason = "") -> None:
+    """Close the way into an environment."""
+    _hold(Verb.HOLD, words, reason)
+
+
+def unhold(words: Place, reason: Reason = "") -> None:
+    """Open the way into an environment again."""
+    _hold(Verb.UNHOLD, words, reason)
+
+
+def _hold(verb: Verb, words: list[str], reason: str) -> None:
+    with open_client() as client:
+        command = read(client, verb, words, reason)
+        vocabulary = client.vocabulary()
+        if not command.service:
+            raise NotUnderstood(say("cli.which_service", services=listed(vocabulary.services)))
+        if not command.environment:
+            known = listed(vocabulary.environments_of(command.service))
+            raise NotUnderstood(say("grammar.environment_missing", service=command.service, environments=known))
+        answer = client.hold(verb, command.service, command.environment, command.reason)
+        state, environment = answer.hold.state, answer.hold.environment
+        console().print(say(f"cli.held.{state}", environment=environment, service=answer.service), markup=False)
+
+
 def _gate(release: Release) -> str | None:
     """Give the gate that this person means: what they saw, not what may be open a moment later."""
     opened = release.run.open_gate if release.run else None
@@ -135,6 +161,8 @@ def _tell(client: Client, answer: Accepted, *, watch: bool) -> None:
         console().print(say("cli.repeated"), markup=False)
     if not watch:
         console().print(headline(answer.release, client.name_of), markup=False)
+        for line in holding(answer.release, client.name_of):
+            console().print(line, markup=False)
         return
     if not well(follow(client, answer.release)):
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bot.core.commands import Deployment, Offered
 from bot.core.events import Event
+from bot.core.holds import in_the_way, sentence
 from bot.core.model import Action, Release, Revision, Stage, Status
 from bot.core.wording import duration, say
 
@@ -106,6 +107,7 @@ def card(release: Release, name_of: NameOf, now: datetime) -> RenderableType:
     parts.append(table)
     if release.detail:
         parts.append(Text(clean(release.detail), style="red" if release.status is Status.FAILED else ""))
+    parts += [Text(each, style="yellow") for each in holding(release, name_of)]
     if waits := waiting_for(release):
         parts.append(Text(waits, style="yellow"))
     return Group(*parts)
@@ -119,6 +121,11 @@ def waiting_for(release: Release) -> str:
     gate = found[2]
     ends = say("cli.gate.expires", when=f"{gate.expires:%Y-%m-%d %H:%M} UTC") if gate.expires else ""
     return clean(" ".join(part for part in (gate.message or say("status.waiting"), gate.link, ends) if part))
+
+
+def holding(release: Release, name_of: NameOf) -> Iterable[str]:
+    """Say what holds the release, now or further on."""
+    yield from (clean(sentence(hold, name_of)) for hold in in_the_way(release))
 
 
 def links(release: Release) -> Iterable[str]:
@@ -138,6 +145,7 @@ def card_lines(release: Release, name_of: NameOf, now: datetime) -> Iterable[str
         yield "  " + "  ".join(part for part in parts if part)
     if release.detail:
         yield "  " + clean(release.detail)
+    yield from (f"  {each}" for each in holding(release, name_of))
     if waits := waiting_for(release):
         yield "  " + waits
 
@@ -156,6 +164,7 @@ def event_line(event: Event, name_of: NameOf) -> str:
     revision = getattr(event, "revision", None)
     values["what"] = f" {revision.short} {revision.summary}".rstrip() if revision else ""
     values["condition"] = say(f"condition.{values['condition']}") if "condition" in values else ""
+    values["why"] = f": {values['reason']}" if values.get("reason") else ""
     values["counted"] = ""
     if event.kind == "action_finished" and event.tests:
         failed = event.tests.failed + event.tests.errors
@@ -172,14 +181,20 @@ def offer_lines(offered: Offered, name_of: NameOf) -> Iterable[str]:
     yield from (f"  {clean(each)}" for each in offered.contains)
     if offered.why_not:
         yield clean(offered.why_not)
+    if offered.held:
+        yield clean(sentence(offered.held, name_of))
+    if newer := offered.newer:
+        what = f"{newer.revision.short} {newer.revision.summary}" if newer.revision else newer.run_id
+        yield clean(say("cli.offered.newer", what=what.strip(), who=name_of(newer.started_by)))
 
 
-def deployment_row(found: Deployment) -> tuple[str, str, str, str, str]:
-    """Give service, environment, what runs there, since when, and what is doubtful about it."""
+def deployment_row(found: Deployment, name_of: NameOf) -> tuple[str, str, str, str, str]:
+    """Give service, environment, what runs there, since when, and what is doubtful about it or holds it."""
     what = f"{found.revision.short} {found.revision.summary}".strip() if found.revision else say("cli.not_known")
     since = f"{found.since:%Y-%m-%d %H:%M} UTC" if found.since else ""
     number = f" (#{found.number})" if found.number else ""
-    return found.service, found.environment, clean(what + number), since, clean(found.doubt)
+    told = " ".join(part for part in (found.doubt, sentence(found.held, name_of) if found.held else "") if part)
+    return found.service, found.environment, clean(what + number), since, clean(told)
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]], to: Console) -> None:

@@ -79,7 +79,7 @@ def where(words: Words = None) -> None:
             say("cli.col.since"),
             say("cli.col.doubt"),
         )
-        table(columns, map(deployment_row, found), console())
+        table(columns, (deployment_row(each, client.name_of) for each in found), console())
 
 
 def watch(words: Words = None) -> None:

@@ -114,6 +114,22 @@ COMMANDS: tuple[CommandSpec, ...] = (
         examples=("/release rollback {service} {environment} -- prices are wrong",),
     ),
     CommandSpec(
+        verb=Verb.HOLD,
+        slash="/release",
+        aliases=("freeze", "lock", "close", "block"),
+        parameters=(*_PLACE, Parameter.REASON),
+        summary="help.hold",
+        examples=("/release hold {service} {environment} -- incident 12",),
+    ),
+    CommandSpec(
+        verb=Verb.UNHOLD,
+        slash="/release",
+        aliases=("unfreeze", "unlock", "open", "unblock", "thaw"),
+        parameters=(*_PLACE, Parameter.REASON),
+        summary="help.unhold",
+        examples=("/release unhold {service} {environment}",),
+    ),
+    CommandSpec(
         verb=Verb.HISTORY,
         slash="/release",
         aliases=("log", "past"),

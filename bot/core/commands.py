@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from bot.core.model import Frozen, Release, Revision
+from bot.core.model import Frozen, Hold, Release, Revision
 
 
 class Verb(StrEnum):
@@ -23,6 +23,9 @@ class Verb(StrEnum):
     OVERRIDE = "override"
     """Let a stage go on although its condition failed."""
     ROLLBACK = "rollback"
+    HOLD = "hold"
+    """Close the way into an environment."""
+    UNHOLD = "unhold"
     HISTORY = "history"
     WHERE = "where"
     HELP = "help"
@@ -70,6 +73,15 @@ class Accepted(Frozen):
     """For `APPROVE`: how many approvals the gate has with this one, and how many it needs."""
 
 
+class Waiting(Frozen):
+    """A run that waits for another one to go on."""
+
+    run_id: str
+    revision: Revision | None
+    started_by: str
+    """Person's key, or the backend's word."""
+
+
 class Offered(Frozen):
     """Ship exactly the run that already waits before this environment, or start another one."""
 
@@ -89,6 +101,23 @@ class Offered(Frozen):
     may_approve: bool
     """Whether this person's tap counts as the approval; if not, `why_not` says why and who may."""
     why_not: str = ""
+    held: Hold | None = None
+    """If the way into the environment is closed: the run would wait there."""
+    newer: Waiting | None = None
+    """A newer run of the same pipeline, which waits behind this one."""
+
+
+class Held(Frozen):
+    """The way into an environment is to be closed, or open again; `hold.state` says how far that is."""
+
+    kind: Literal["held"] = "held"
+    verb: Verb
+    service: str
+    hold: Hold
+    release: Release | None = None
+    """The release that is on its way there."""
+    repeated: bool = False
+    """The same command (by its idempotency key) was accepted before."""
 
 
 class Releases(Frozen):
@@ -113,6 +142,8 @@ class Deployment(Frozen):
     """All None: Sayso has not deployed anything there yet, so it doesn't know."""
     doubt: str = ""
     """Why this may not be what runs: a later release began there and did not end well."""
+    held: Hold | None = None
+    """If the way in is closed, or not open again yet."""
 
 
 class Deployments(Frozen):
@@ -129,4 +160,4 @@ class HelpWanted(Frozen):
     topic: str | None = None
 
 
-Answer = Accepted | Offered | Releases | Deployments | HelpWanted
+Answer = Accepted | Offered | Held | Releases | Deployments | HelpWanted

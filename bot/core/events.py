@@ -122,6 +122,24 @@ class OverrideRequested(Frozen):
     reason: str
 
 
+class EnvironmentHeld(Frozen):
+    """Somebody closed the way into an environment that the release is on its way to."""
+
+    kind: Literal["environment_held"] = "environment_held"
+    environment: str
+    by: str
+    reason: str = ""
+
+
+class EnvironmentOpened(Frozen):
+    """Somebody opened it again."""
+
+    kind: Literal["environment_opened"] = "environment_opened"
+    environment: str
+    by: str
+    reason: str = ""
+
+
 class VerbFailed(Frozen):
     """The backend refused what was asked of it; `detail` is the sentence for people."""
 
@@ -169,6 +187,8 @@ Event = Annotated[
     | StopRequested
     | RetryRequested
     | OverrideRequested
+    | EnvironmentHeld
+    | EnvironmentOpened
     | VerbFailed
     | Deployed
     | ReleaseFinished

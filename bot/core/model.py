@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -270,6 +270,28 @@ class Actor(Frozen):
     """Where they said it (a Slack channel's id), for answers in place."""
 
 
+class Hold(Frozen):
+    """What somebody wished for the way into an environment's stage: closed, or open again."""
+
+    environment: str
+    stage: str
+    closed: bool = True
+    by: str
+    """A person's key in the catalogue."""
+    reason: str = ""
+    """In the person's own words; a backend may show less of it."""
+    since: datetime
+    done: bool = False
+    """The backend has taken it."""
+
+    @property
+    def state(self) -> Literal["closing", "closed", "opening", "open"]:
+        """Say how the way in stands: what is only asked for is not called done."""
+        if self.closed:
+            return "closed" if self.done else "closing"
+        return "open" if self.done else "opening"
+
+
 class ReleaseKind(StrEnum):
     """How a release came to be."""
 
@@ -318,6 +340,8 @@ class Release(Frozen):
     unreachable_since: datetime | None = None
     """Since when the backend has not answered; what is shown is older than that."""
     stopped_by: str | None = None
+    held: tuple[Hold, ...] = ()
+    """The environments of its pipeline whose way in is closed, or not open again yet; see `holds.in_the_way`."""
     run: Run | None = None
     version: int = 1
     """Raised by every change: a card that shows this version is up to date."""

@@ -56,6 +56,22 @@ def may_override(actor: Actor, rules: Rules, behind: Collection[str]) -> None:
         may_deploy(actor, rules)
 
 
+def may_hold(actor: Actor, rules: Rules) -> None:
+    """Let deployers and approvers of the environment close its way in and open it again, whoever closed it.
+
+    An incident has no time for more, and opening lets nothing in that gates and approvals would keep out.
+    """
+    if rules.deployers is None or actor.person in rules.deployers:
+        return
+    if rules.approvers is None or actor.person in rules.approvers:
+        return
+    raise Refused(
+        f"{rules.place}.deployers",
+        say("refused.hold", service=rules.service, environment=rules.environment),
+        fix=say("refused.hold.fix", who=rules.named(rules.deployers | rules.approvers)),
+    )
+
+
 def may_stop(actor: Actor, rules: Rules, requested_by: str) -> None:
     """Let the requester, the deployers and the approvers stop a release."""
     if actor.person == requested_by or rules.deployers is None or actor.person in rules.deployers:

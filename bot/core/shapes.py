@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bot.core.model import Frozen, Release
+from bot.core.model import Frozen, Hold, Release
 
 CLI_AGENT = "sayso-cli"
 """How the `sayso` command's User-Agent begins. It only chooses the word for the surface; it grants nothing."""
@@ -41,6 +41,20 @@ class ReleasePage(Frozen):
 
     releases: tuple[Release, ...]
     next_cursor: str | None = Field(default=None, description="Give it as `cursor` for the next page; null: no more.")
+
+
+class HoldRecord(Frozen):
+    """One wish to hold an environment, or to open it again."""
+
+    service: str
+    hold: Hold
+    refused: str | None = Field(default=None, description="Why the backend would not; then the wish has no effect.")
+
+
+class HoldPage(Frozen):
+    """Such wishes, newest first."""
+
+    holds: tuple[HoldRecord, ...]
 
 
 class EnvironmentInfo(Frozen):

@@ -14,6 +14,8 @@ from bot.core.errors import SaysoError
 from bot.core.events import (
     ActionFinished,
     ApprovalGiven,
+    EnvironmentHeld,
+    EnvironmentOpened,
     Event,
     GateDecided,
     GateOpened,
@@ -35,6 +37,7 @@ from bot.store.messages import Purpose
 LISTENER = "messages"
 _ALWAYS_BELOW_CARD = (
     GateOpened, GateDecided, StopRequested, RetryRequested, OverrideRequested, VerbFailed, ReleaseFinished,
+    EnvironmentHeld, EnvironmentOpened,
 )  # fmt: skip
 """The cursor's name."""
 TOO_OLD = timedelta(days=1)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.commands import Accepted, Answer, Command, Offered, Releases, Verb
 from bot.core.errors import SaysoError
 from bot.core.model import Actor, Release
-from bot.desk import again, deciding, reading, starting
+from bot.desk import again, deciding, holding, reading, starting
 from bot.desk.parts import AlreadyDone, Also, Parts
 from bot.store import releases
 
@@ -23,6 +23,8 @@ _CHANGES: Mapping[Verb, Callable[[Parts, Actor, Command, str], Awaitable[Answer]
     Verb.STOP: deciding.stop,
     Verb.RETRY: again.retry,
     Verb.OVERRIDE: again.override,
+    Verb.HOLD: holding.hold,
+    Verb.UNHOLD: holding.hold,
 }
 _LOOKS: Mapping[Verb, Callable[[Parts, Actor, Command], Awaitable[Answer]]] = {
     Verb.STATUS: reading.status,
@@ -53,8 +55,9 @@ class Desk:
         """Carry a command out as far as it is this desk's to do, and answer.
 
         `key` names this one wish (a Slack trigger id, an API client's Idempotency-Key): a second delivery with the
-        same key changes nothing and is answered as `repeated`. Raises `Refused`, `Conflict`, `NotFound`,
-        `NotUnderstood` or `BackendUnavailable` with a sentence for the person; then nothing has changed.
+        same key changes nothing and is answered as `repeated`. `also` runs in the transaction of a change.
+        Raises `Refused`, `Conflict`, `NotFound`, `NotUnderstood` or `BackendUnavailable` with a sentence for the
+        person; then nothing has changed.
         """
         if look := _LOOKS.get(command.verb):
             return await look(self._parts, actor, command)

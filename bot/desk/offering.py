@@ -15,7 +15,7 @@ from bot.core.model import Actor, ReleaseKind, Revision, Run
 from bot.core.policy import Rules
 from bot.core.wording import say
 from bot.desk.parts import Parts
-from bot.store import events, releases
+from bot.store import events, holds, releases
 
 _LOOKED_AT = 3
 """How many of the newest unfinished runs are asked after."""
@@ -106,6 +106,7 @@ async def offer(desk: Parts, actor: Actor, service: str, name: str, waiting: Wai
     why_not = may_approve(actor, rules, waiting)
     async with desk.database.read() as c:
         deployed = await events.deployments(c, service, name, limit=1)
+        held = (await holds.standing(c, service)).get((service, name))
         current = deployed[0].event.revision if deployed and isinstance(deployed[0].event, Deployed) else None
         contains: dict[str, Revision] = {}
         for other in desk.catalogue.environments_by_stage(service, name).values():
@@ -135,4 +136,5 @@ async def offer(desk: Parts, actor: Actor, service: str, name: str, waiting: Wai
         current=current,
         may_approve=why_not is None,
         why_not="" if why_not is None else str(why_not),
+        held=held,
     )

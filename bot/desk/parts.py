@@ -58,6 +58,10 @@ class Parts:
             raise NotFound(say("missing.environment", service=service, environments=known))
         return service, environment, self.catalogue.environment(service, environment)
 
+    def sharing(self, service: str, environment: str) -> frozenset[str]:
+        """Name the service's environments on the same pipeline, this one among them."""
+        return frozenset({environment, *self.catalogue.environments_by_stage(service, environment).values()})
+
     @asynccontextmanager
     async def change(self, key: str) -> AsyncIterator[AsyncConnection]:
         """Open the one transaction of a command; `AlreadyDone` if its key was seen before."""

@@ -12,7 +12,7 @@ from bot.desk.deciding import may_decide_now
 from bot.desk.finding import newest
 from bot.desk.parts import Parts
 from bot.desk.starting import touched
-from bot.store import events, releases
+from bot.store import events, holds, releases
 
 _HISTORY = 10
 
@@ -39,10 +39,11 @@ async def history(desk: Parts, _actor: Actor, command: Command) -> Releases:
 
 
 async def where(desk: Parts, _actor: Actor, command: Command) -> Deployments:
-    """Say what runs where, and where that is in doubt."""
+    """Say what runs where, where that is in doubt, and which ways in are held."""
     async with desk.database.read() as c:
+        held = await holds.standing(c, command.service)
         found = [
-            await _deployment(c, service, environment)
+            (await _deployment(c, service, environment)).model_copy(update={"held": held.get((service, environment))})
             for service, declared in desk.catalogue.services.items()
             if command.service in (None, service)
             for environment in declared.environments

@@ -16,7 +16,7 @@ from bot.core.wording import say
 from bot.desk import offering
 from bot.desk.finding import must_be_newest, named
 from bot.desk.parts import Parts
-from bot.store import events, intents, record, releases
+from bot.store import events, holds, intents, record, releases
 from bot.store.intents import Arguments, Task
 
 
@@ -149,6 +149,7 @@ async def _release(
         backend=environment.backend,
         stage=environment.stage,
         approvals_needed=desk.catalogue.rules(service, name).approvals,
+        held=await holds.of(c, service, desk.sharing(service, name)),
         created=now,
         updated=now,
     )

@@ -15,6 +15,7 @@ from bot.desk import Desk
 from bot.http import problems
 from bot.http.acts import acts_router
 from bot.http.health import Check, health_router
+from bot.http.holds import holds_router
 from bot.http.limits import BoundedBody
 from bot.http.releases import releases_router
 from bot.http.services import services_router
@@ -69,6 +70,7 @@ def create_api(
     api.include_router(acts_router(desk))
     api.include_router(stream_router(database, changed, leaving, rhythm or Rhythm()))
     api.include_router(services_router(desk, catalogue))
+    api.include_router(holds_router(desk, database))
     for router in routers:
         api.include_router(router)
     _describe(api)

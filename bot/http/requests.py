@@ -72,6 +72,12 @@ class OverrideRequest(Frozen):
     """The failed run's attempt that was seen."""
 
 
+class HoldRequest(Frozen):
+    """Close the way into an environment, or open it again."""
+
+    reason: Reason = ""
+
+
 class RollbackRequest(Frozen):
     """Bring back what the environment ran before."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bot.catalogue import Catalogue
 from bot.core.command_table import COMMANDS, CommandSpec, usage
-from bot.core.commands import Accepted, Answer, Command, Deployments, HelpWanted, Offered, Releases, Verb
+from bot.core.commands import Accepted, Answer, Command, Deployments, Held, HelpWanted, Offered, Releases, Verb
 from bot.core.errors import BadInput, NotFound, Refused, SaysoError
-from bot.core.model import Revision
+from bot.core.holds import in_the_way, sentence
+from bot.core.model import Hold, Revision
 from bot.core.typed_text import escaped
 from bot.core.wording import say
 from bot.slack.listings import deployments, releases
@@ -23,10 +24,12 @@ def render(answer: Answer, asked: Command, catalogue: Catalogue) -> Said:
             return accepted(answer, catalogue)
         case Offered():
             return offered(answer, asked, catalogue)
+        case Held():
+            return held(answer)
         case Releases():
             return releases(answer, catalogue)
         case Deployments():
-            return deployments(answer)
+            return deployments(answer, catalogue)
         case HelpWanted():
             return help_text(answer.topic, catalogue)
 
@@ -53,6 +56,26 @@ def accepted(answer: Accepted, catalogue: Catalogue) -> Said:
     channel = catalogue.card_channel(release.service) or release.conversation
     if channel and answer.verb in {Verb.DEPLOY, Verb.PROMOTE, Verb.ROLLBACK}:
         sentences.append(say("slack.accepted.card", channel=channel_link(channel)))
+        sentences += [will_wait(hold, catalogue) for hold in in_the_way(release)]
+    return Said(" ".join(sentences))
+
+
+def will_wait(hold: Hold, catalogue: Catalogue) -> str:
+    """Say that what is on its way to a held environment waits before it."""
+    told = sentence(hold, catalogue.name_of)
+    return say("slack.held.will_wait", sentence=safe(told)) if hold.closed else safe(told)
+
+
+def held(answer: Held) -> Said:
+    """Say how far a wish to hold an environment has come, and what becomes of the release on its way there."""
+    hold, release = answer.hold, answer.release
+    why = f": {safe(hold.reason)}" if hold.reason else ""
+    place = {"environment": f"*{safe(hold.environment)}*", "service": f"*{safe(answer.service)}*"}
+    sentences = [say(f"slack.held.{hold.state}", why=why, **place)]
+    if release:
+        waits = any(each.environment == hold.environment for each in in_the_way(release))
+        key = ("waits" if waits else "inside") if hold.closed else "goes_on"
+        sentences.append(say(f"slack.held.{key}", label=f"*{safe(release.label)}*"))
     return Said(" ".join(sentences))
 
 
@@ -75,6 +98,14 @@ def offered(answer: Offered, asked: Command, catalogue: Catalogue) -> Said:
         blocks += paragraphs([say("slack.offered.contains", environment=environment), *listed])
     if not answer.may_approve and answer.why_not:
         blocks.append(context(say("slack.offered.not_yours", why=safe(answer.why_not))))
+    if answer.held:
+        blocks.append(context(will_wait(answer.held, catalogue)))
+    if answer.newer:
+        newer = {
+            "revision": revision_text(answer.newer.revision),
+            "who": safe(catalogue.name_of(answer.newer.started_by)),
+        }
+        blocks.append(context(say("slack.offered.newer", **newer)))
     return Said(text, (*blocks, _choices(answer, asked, catalogue)))
 
 

@@ -83,7 +83,7 @@ def home(front: Front, inbox: Releases, where: Deployments) -> list[Block]:
         blocks.append(context(say("slack.home.active.none")))
     blocks.append(header(say("slack.home.where")))
     if where.deployments:
-        blocks += paragraphs(deployment_lines(where.deployments, _PLACES))
+        blocks += paragraphs(deployment_lines(where.deployments, front.catalogue, _PLACES))
     else:
         blocks.append(section(say("slack.where.none")))
     return blocks

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bot.catalogue import Catalogue
 from bot.core.commands import Command, Deployment, Deployments, Releases, Verb
+from bot.core.holds import in_the_way, sentence
 from bot.core.model import Release, Status
 from bot.core.wording import say
 from bot.slack.said import Block, Said, actions, button, channel_link, context, header, paragraphs, safe, section, when
@@ -70,6 +71,7 @@ def release_blocks(release: Release, catalogue: Catalogue, *, waits_for_me: bool
         facts.append(safe(stage))
     facts.append(say("slack.asked_by", who=safe(catalogue.name_of(release.requested_by))))
     facts.append(when(release.finished or release.created))
+    facts += [f"⛔ {safe(sentence(hold, catalogue.name_of))}" for hold in in_the_way(release)]
     if release.unreachable_since:
         facts.append("⚠️ " + say("slack.release.unreachable", when=when(release.unreachable_since)))
     channel = catalogue.card_channel(release.service) or release.conversation
@@ -116,21 +118,21 @@ def decision_buttons(release: Release, catalogue: Catalogue) -> Block:
     )
 
 
-def deployments(answer: Deployments) -> Said:
+def deployments(answer: Deployments, catalogue: Catalogue) -> Said:
     """Say what runs where, and where that is in doubt."""
     if not answer.deployments:
         return Said(say("slack.where.none"), public=True)
-    lines = deployment_lines(answer.deployments)
+    lines = deployment_lines(answer.deployments, catalogue)
     title = say("slack.where")
     return Said("\n".join([f"{title}:", *lines]), (header(title), *paragraphs(lines)), public=True)
 
 
-def deployment_lines(deployed: Sequence[Deployment], most: int = _PLACES) -> list[str]:
+def deployment_lines(deployed: Sequence[Deployment], catalogue: Catalogue, most: int = _PLACES) -> list[str]:
     """Say each environment in one line, as many as fit into one message."""
     lines: list[str] = []
     room = _ROOM
     for each in deployed[:most]:
-        line = _deployment_line(each)
+        line = _deployment_line(each, catalogue)
         room -= len(line)
         if room < 0:
             break
@@ -139,7 +141,7 @@ def deployment_lines(deployed: Sequence[Deployment], most: int = _PLACES) -> lis
     return [*lines, say("slack.releases.more", n=more)] if more else lines
 
 
-def _deployment_line(each: Deployment) -> str:
+def _deployment_line(each: Deployment, catalogue: Catalogue) -> str:
     place = {"service": safe(each.service), "environment": safe(each.environment)}
     if each.release is None:
         line = say("slack.where.unknown", **place)
@@ -150,4 +152,6 @@ def _deployment_line(each: Deployment) -> str:
             line += f" (#{each.number})"
         if each.since:
             line += ", " + say("slack.where.since", when=when(each.since))
+    if each.held:
+        line += f"\n⛔ {safe(sentence(each.held, catalogue.name_of))}"
     return f"{line}\n⚠️ {safe(each.doubt)}" if each.doubt else line

@@ -17,7 +17,12 @@ from bot.slack.front import Front, sorry, wish
 from bot.slack.replies import Place
 from bot.slack.said import BUTTON_TEXT, Said, actions, plain, section
 
-_ABOUT_ONE = frozenset({Verb.STATUS, Verb.APPROVE, Verb.REJECT, Verb.STOP, Verb.RETRY, Verb.OVERRIDE, Verb.ROLLBACK})
+_ABOUT_ONE = frozenset(
+    {
+        *(Verb.STATUS, Verb.APPROVE, Verb.REJECT, Verb.STOP, Verb.RETRY, Verb.OVERRIDE, Verb.ROLLBACK),
+        *(Verb.HOLD, Verb.UNHOLD),
+    }
+)
 
 
 def listen(bolt: AsyncApp, front: Front) -> None:

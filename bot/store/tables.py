@@ -74,6 +74,7 @@ RELEASES = Table(
     ),
     Index("releases_by_age", "service", "environment", "created"),
     Index("releases_by_run", "backend", "run_id"),
+    Index("releases_newest", "created", "id"),  # for lists without a service
     Index("open_runs", "service", "created", sqlite_where=text("run_open"), postgresql_where=text("run_open")),
 )
 
@@ -96,6 +97,23 @@ INTENTS = Table(
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("created", _TIME, nullable=False),
     Index("intents_to_do", "done", "release_id"),
+)
+
+HOLDS = Table(  # what was wished, in order: the newest that was not refused counts, the others are its history
+    "holds",
+    METADATA,
+    Column("id", _LONG, primary_key=True, autoincrement=True),
+    Column("service", String(100), nullable=False),
+    Column("environment", String(100), nullable=False),
+    Column("stage", String(200), nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Column("person", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", _TIME, nullable=False),
+    Column("done", Boolean, nullable=False, server_default=false()),
+    Column("refused", Text),  # why the backend would not
+    Index("holds_of_place", "service", "environment", "id"),
+    Index("holds_to_do", "id", sqlite_where=text("NOT done"), postgresql_where=text("NOT done")),
 )
 
 EVENTS = Table(

@@ -20,10 +20,11 @@ from bot.core.ports import Backend
 from bot.core.wording import say
 from bot.incidents import incident
 from bot.signals import Signal
-from bot.store import intents, record, releases
+from bot.store import holds, intents, record, releases
 from bot.store.database import Database
 from bot.store.leases import Leases, Sole
 from bot.watcher.carrying import carry_out
+from bot.watcher.doors import Doorkeeper
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +90,16 @@ class Watcher:
         async with asyncio.TaskGroup() as group:
             for backend in self._backends.values():
                 group.create_task(self._hear_nudges(backend))
+            doors = Doorkeeper(
+                self._database,
+                self._catalogue,
+                self._backends,
+                clock=self._clock,
+                asked=self._asked,
+                changed=self._changed,
+                leases=self._leases,
+            )
+            group.create_task(doors.run())
             with self._asked.listen() as ear:
                 while True:
                     # Reading the list each time costs little, and so a lost signal can't lose a release.
@@ -216,9 +227,12 @@ class Watcher:
             before = await releases.get(c, release_id, lock=True)
             stages = self._catalogue.environments_by_stage(before.service, before.environment)
             after, told = follow(before, look, environments=stages, now=now)
-            if before.unreachable_since:
-                version = before.version + 1
-                after = after.model_copy(update={"unreachable_since": None, "version": version, "updated": now})
+            news: dict[str, object] = {"unreachable_since": None} if before.unreachable_since else {}
+            held = await holds.of(c, before.service, stages.values())
+            if held != before.held:
+                news["held"] = held
+            if news:
+                after = after.model_copy(update={**news, "version": before.version + 1, "updated": now})
             if after.version == before.version:
                 return False
             await record.change(c, before, after, told, now)

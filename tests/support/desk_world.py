@@ -82,6 +82,8 @@ class World:
     changed: Signal = field(default_factory=Signal)
     keys: itertools.count[int] = field(default_factory=itertools.count)
     watching: asyncio.Task[None] | None = None
+    patience: float = 60
+    """Seconds that the desk waits for the backend."""
 
     @property
     def desk(self) -> Desk:
@@ -95,7 +97,7 @@ class World:
                 self.new_id,
                 self.asked,
                 self.changed,
-                patience=60,
+                patience=self.patience,
             )
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bot.core.holds import in_the_way
+from bot.core.holds import sentence as sentence_of
 from bot.core.model import Release, ReleaseKind, Status
 from bot.core.wording import duration, say
 from bot.deliver.telling import Style
@@ -105,7 +107,7 @@ def standing(scene: Scene) -> str:
 
 
 def small_print(scene: Scene) -> list[Block]:
-    """Draw what is shipped, why, the number and when it was asked for; and whether this look is old."""
+    """Draw what is shipped, why, the number and when it was asked for; what holds it, and whether this look is old."""
     release = scene.release
     facts = []
     if revision := release.revision:
@@ -120,6 +122,7 @@ def small_print(scene: Scene) -> list[Block]:
     blocks = [context(" · ".join(facts))]
     if release.reason:
         blocks.append(context(say("card.why", reason=words(release.reason, 300))))
+    blocks += [context(f"⛔ {words(sentence_of(hold, scene.name_of), 700)}") for hold in in_the_way(release)]
     if release.unreachable_since:
         late = say("card.unreachable", backend=words(release.backend), when=when(release.unreachable_since))
         blocks.append(context(f"⚠️ {late}"))

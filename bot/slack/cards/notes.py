@@ -5,6 +5,8 @@ from __future__ import annotations
 from bot.core.events import (
     ActionFinished,
     ApprovalGiven,
+    EnvironmentHeld,
+    EnvironmentOpened,
     Event,
     GateDecided,
     GateOpened,
@@ -38,7 +40,7 @@ def note(scene: Scene, event: Event) -> SlackContent | None:
     return _content("\n".join([line, *rest]))
 
 
-def _note(scene: Scene, event: Event) -> str | None:  # noqa: C901, PLR0911 -- one line per kind of event
+def _note(scene: Scene, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 -- one line per kind of event
     match event:
         case ReleaseRequested():
             return say("note.adopted", who=words(event.by, 300)) if event.how is ReleaseKind.ADOPTED else None
@@ -65,6 +67,10 @@ def _note(scene: Scene, event: Event) -> str | None:  # noqa: C901, PLR0911 -- o
         case OverrideRequested():
             said = {"stage": bold(event.stage), "condition": say(f"condition.{event.condition}")}
             return say("note.override", who=words(scene.name_of(event.by)), why=_why(event.reason), **said)
+        case EnvironmentHeld() | EnvironmentOpened():
+            key = "note.held" if isinstance(event, EnvironmentHeld) else "note.opened"
+            named = {"who": words(scene.name_of(event.by)), "environment": bold(event.environment)}
+            return say(key, why=_why(event.reason), **named)
         case VerbFailed():
             return say("note.verb_failed", verb=words(event.verb), detail=words(event.detail, 500))
         case ReleaseFinished():

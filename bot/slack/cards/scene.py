@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from bot.core.changes import held, scope
+from bot.core.holds import waits_at
 from bot.core.model import Action, ActionKind, Decision, Gate, Release, ReleaseKind, Stage, Status
 from bot.core.policy import Rules, eligible_approvers
 from bot.core.wording import names, say
@@ -69,6 +70,8 @@ class Scene:
     @property
     def status_words(self) -> str:
         """Say how it stands, honestly: what is only asked for has not begun, what begins is not done."""
+        if self.release.active and not self.release.stopped_by and (hold := waits_at(self.release)):
+            return say("card.held", stage=hold.stage)
         if self.status is Status.QUEUED:
             return say("card.asked" if self.release.run is None else "card.queued")
         if self.status is Status.RUNNING and not any(stage.status is not Status.QUEUED for stage in self.stages):

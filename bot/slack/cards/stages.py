@@ -162,7 +162,9 @@ def sections(scene: Scene) -> list[Block]:
 
 
 def _lines(stage: Stage) -> list[Line]:
-    if stage.status is Status.QUEUED or _says_it_all(stage):
+    if stage.status is Status.QUEUED:  # what it waits for, if it is its turn
+        return [Line("⏳", clipped(visible(stage.detail), _DETAIL), ())] if stage.detail else []
+    if _says_it_all(stage):
         return []
     # What failed or runs is shown even in a stage with very many actions.
     shown = sorted(stage.actions, key=lambda action: (action.status not in BAD, action.status.finished))[:MOST_ACTIONS]
