@@ -11,6 +11,7 @@ from bot.catalogue.tables import File, RulesTable
 from bot.core.mistakes import Path, dotted, known
 from bot.core.typed_text import squashed
 from bot.core.vocabulary import Names
+from bot.core.voice import VoiceRule
 
 _KEY = re.compile(r"[^\W_][\w-]{0,59}")
 
@@ -25,6 +26,7 @@ def broken_rules(file: File, catalogue: Catalogue, declared: Mapping[str, Sequen
     yield from _empty(file)
     yield from _names(file, catalogue)
     yield from _shared_stages(catalogue)
+    yield from _voice(file, catalogue)
     for service in catalogue.services.values():
         for environment in service.environments.values():
             path = ("services", service.key, "environments", environment.key)
@@ -106,13 +108,14 @@ def _empty(file: File) -> Iterator[Found]:
 
 def _names(file: File, catalogue: Catalogue) -> Iterator[Found]:
     services = {
-        key: Names(key=key, title=table.title or "", aliases=tuple(table.aliases))
+        key: Names(key=key, title=table.title or "", aliases=tuple(table.aliases), spoken=tuple(table.spoken))
         for key, table in file.services.items()
     }
     yield from _collisions(("services",), services)
     for key, service in catalogue.services.items():
         environments = {
-            name: Names(key=name, title=each.title, aliases=each.aliases) for name, each in service.environments.items()
+            name: Names(key=name, title=each.title, aliases=each.aliases, spoken=each.spoken)
+            for name, each in service.environments.items()
         }
         yield from _collisions(("services", key, "environments"), environments)
 
@@ -121,12 +124,29 @@ def _collisions(path: Path, named: Mapping[str, Names]) -> Iterator[Found]:
     """Find names that two things have; `check-out` and `checkout` sound the same."""
     first: dict[str, str] = {}
     for key, names in named.items():
-        for name in names.all:
+        for name in (*names.all, *names.spoken):
             other = first.setdefault(squashed(name) or name, key)
             if other != key:
-                where = "title" if name == names.title else "aliases"
+                where = "title" if name == names.title else "aliases" if name in names.all else "spoken"
                 at = (*path, key) if name == key else (*path, key, where)
                 yield Found(at, f"`{name}` is also a name of `{other}`.", "Nobody could tell which one is meant.")
+
+
+def _voice(file: File, catalogue: Catalogue) -> Iterator[Found]:
+    """Check that what an environment asks of a voice can be given."""
+    if file.voice.pin_confidence < file.voice.confidence:
+        fix = f"At least {file.voice.confidence}, as voice.confidence says; Alexa reports 400 for voice and PIN."
+        yield Found(("voice", "pin_confidence"), "a PIN would prove less than the voice alone.", fix)
+    for service in catalogue.services.values():
+        for environment in service.environments.values():
+            if environment.voice is not VoiceRule.CHAT:
+                continue
+            may = catalogue.people.keys() if environment.deployers is None else environment.deployers
+            known = [catalogue.people[key] for key in may if key in catalogue.people]
+            if known and not any(person.slack for person in known):
+                path = ("services", service.key, "environments", environment.key, "voice")
+                fix = "Give people their `slack` id, or choose another rule."
+                yield Found(path, "nobody who may deploy here has a Slack account to confirm with.", fix)
 
 
 def _shared_stages(catalogue: Catalogue) -> Iterator[Found]:

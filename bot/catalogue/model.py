@@ -11,6 +11,7 @@ from bot.core.errors import NotFound
 from bot.core.model import Frozen
 from bot.core.policy import Rules
 from bot.core.vocabulary import Names, Vocabulary, listed
+from bot.core.voice import VoiceRule
 from bot.core.wording import say
 
 
@@ -39,6 +40,10 @@ class Environment(Frozen):
     key: str
     title: str
     aliases: tuple[str, ...] = ()
+    spoken: tuple[str, ...] = ()
+    """What it is called by voice."""
+    voice: VoiceRule | None = None
+    """None: what `may_voice` makes of it."""
     backend: str
     stage: str | None = None
     """The stage of the pipeline that is this environment; None: the whole pipeline is."""
@@ -52,6 +57,11 @@ class Environment(Frozen):
     approvals: int = 1
     self_approval: bool = False
 
+    @property
+    def may_voice(self) -> VoiceRule:
+        """Say how far voice may go here: where nothing is said, production needs a tap."""
+        return self.voice or (VoiceRule.CHAT if self.production else VoiceRule.ALLOW)
+
 
 class Service(Frozen):
     """Something that is released."""
@@ -59,10 +69,25 @@ class Service(Frozen):
     key: str
     title: str
     aliases: tuple[str, ...] = ()
+    spoken: tuple[str, ...] = ()
+    """What it is called by voice."""
     channel: str | None = None
     """Name in the catalogue's `channels`: where its cards appear."""
     notify: tuple[Notify, ...] = ()
     environments: Mapping[str, Environment]
+
+
+class VoiceSettings(Frozen):
+    """What holds for everybody who speaks."""
+
+    accounts: bool = False
+    """Whether a whole account may speak for a person, where Alexa recognises nobody."""
+    confidence: int = 300
+    """The `authenticationConfidenceLevel` from which a voice counts as recognised."""
+    pin_confidence: int = 400
+    """The level that a voice PIN must come to."""
+    notifications: bool = True
+    """Whether people may ask to be told of their releases by their Echo."""
 
 
 class Catalogue(Frozen):
@@ -70,6 +95,7 @@ class Catalogue(Frozen):
 
     plan_blocks: bool = True
     """Whether cards may use Slack's plan block."""
+    voice: VoiceSettings = VoiceSettings()
     channels: Mapping[str, str] = {}
     """Slack's channel ids by name."""
     people: Mapping[str, Person] = {}
@@ -117,12 +143,17 @@ class Catalogue(Frozen):
         """Give the names that commands can speak of."""
         return Vocabulary(
             services={
-                key: Names(key=key, title=service.title, aliases=service.aliases)
+                key: Names(key=key, title=service.title, aliases=service.aliases, spoken=service.spoken)
                 for key, service in self.services.items()
             },
             environments={
                 key: {
-                    name: Names(key=name, title=environment.title, aliases=environment.aliases)
+                    name: Names(
+                        key=name,
+                        title=environment.title,
+                        aliases=environment.aliases,
+                        spoken=environment.spoken,
+                    )
                     for name, environment in service.environments.items()
                 }
                 for key, service in self.services.items()

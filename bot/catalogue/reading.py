@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from bot.catalogue.checks import broken_rules
 from bot.catalogue.found import Found
 from bot.catalogue.leaks import take_out
-from bot.catalogue.model import Catalogue, Environment, Notify, Person, Service
+from bot.catalogue.model import Catalogue, Environment, Notify, Person, Service, VoiceSettings
 from bot.catalogue.tables import EnvironmentTable, File, RulesTable, ServiceTable
 from bot.core.errors import BadFile, BadInput, Mistake
 from bot.core.mistakes import Path, known, mistakes_in, nearest
@@ -155,6 +155,7 @@ class _Reading:
         file = self.file
         return Catalogue(
             plan_blocks=file.slack.plan_blocks == "auto",
+            voice=VoiceSettings(**file.voice.model_dump()),
             channels={name: channel.slack for name, channel in file.channels.items()},
             people={key: Person(**person.model_dump()) for key, person in file.people.items()},
             teams={name: frozenset(team.members) for name, team in file.teams.items()},
@@ -167,6 +168,7 @@ class _Reading:
             key=key,
             title=table.title or key,
             aliases=tuple(table.aliases),
+            spoken=tuple(table.spoken),
             channel=table.channel,
             notify=tuple(Notify.model_validate(notify.model_dump(exclude_none=True)) for notify in table.notify),
             environments={name: each for name, each in environments.items() if each},
@@ -182,6 +184,8 @@ class _Reading:
             key=name,
             title=merged.get("title", name),
             aliases=tuple(merged.get("aliases", ())),
+            spoken=tuple(merged.get("spoken", ())),
+            voice=merged.get("voice"),
             backend=own.backend,
             stage=own.stage,
             target=target,

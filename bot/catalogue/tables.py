@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
 from bot.core.mistakes import shown
+from bot.core.voice import VoiceRule
 
 NotifyEvent = Literal["requested", "started", "waiting", "finished", "failed"]
 NOTIFY_EVENTS: tuple[NotifyEvent, ...] = get_args(NotifyEvent)
@@ -34,6 +35,18 @@ SlackChannel = Annotated[str, AfterValidator(_channel_id)]
 SlackUser = Annotated[str, AfterValidator(_user_id)]
 
 
+def _for_the_ear(value: str) -> str:
+    # Alexa, "Define custom slot types": a value is at most 140 characters; what is spoken has letters.
+    if len(value) > 140 or not re.fullmatch(r"[^\W_][\w .'-]*", value) or "_" in value:
+        raise ValueError(
+            f"{shown(value)} can't be said: spoken names have letters, digits, spaces, periods, apostrophes and dashes."
+        )
+    return value
+
+
+SpokenName = Annotated[Text, AfterValidator(_for_the_ear)]
+
+
 class Table(BaseModel):
     """A part of the file; unknown keys are mistakes."""
 
@@ -44,6 +57,15 @@ class SlackTable(Table):
     """`[slack]`."""
 
     plan_blocks: Literal["auto", "never"] = "auto"
+
+
+class VoiceTable(Table):
+    """`[voice]`."""
+
+    accounts: StrictBool = False
+    confidence: Annotated[StrictInt, Field(ge=0, le=1000)] = 300
+    pin_confidence: Annotated[StrictInt, Field(ge=0, le=1000)] = 400
+    notifications: StrictBool = True
 
 
 class ChannelTable(Table):
@@ -71,6 +93,8 @@ class RulesTable(Table):
 
     title: Text | None = None
     aliases: list[Text] | None = None
+    spoken: list[SpokenName] | None = None
+    voice: VoiceRule | None = None
     production: StrictBool | None = None
     deployers: list[str] | None = None
     approvers: list[str] | None = None
@@ -105,6 +129,7 @@ class ServiceTable(Table):
 
     title: Text | None = None
     aliases: list[Text] = []
+    spoken: list[SpokenName] = []
     channel: str | None = None
     notify: list[NotifyTable] = []
     target: dict[str, Any] = {}
@@ -115,6 +140,7 @@ class File(Table):
     """The whole file."""
 
     slack: SlackTable = SlackTable()
+    voice: VoiceTable = VoiceTable()
     channels: dict[str, ChannelTable] = {}
     people: dict[str, PersonTable] = {}
     teams: dict[str, TeamTable] = {}
