@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from tenacity import wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    retry_if_result,
+    wait_random_exponential,
+)
 
 from bot.catalogue import Catalogue
 from bot.core.errors import BackendError, BackendUnavailable, Conflict, NotFound
@@ -26,7 +31,12 @@ _log = logging.getLogger(__name__)
 _LEASE = "doors"
 _TRIES = 5
 """Of something that fails in a way nobody expected."""
-_PAUSES = wait_random_exponential(multiplier=0.5, max=30)
+
+
+def _note(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    if error is not None:
+        incident(_log, "looking for held environments", error)
 
 
 class Doorkeeper:
@@ -54,18 +64,15 @@ class Doorkeeper:
 
     async def run(self) -> None:
         """Look whenever something is asked for, until cancelled."""
-        vain = 0
+        patient = AsyncRetrying(
+            wait=wait_random_exponential(multiplier=0.5, max=30),
+            retry=retry_if_result(lambda settled: not settled) | retry_if_exception_type(Exception),
+            before_sleep=_note,
+        )
         with self._asked.listen() as ear:
             while True:
-                try:
-                    vain = 0 if await self.look() else vain + 1
-                except Exception as error:  # noqa: BLE001 - a database that is away must not end it
-                    incident(_log, "looking for held environments", error)
-                    vain += 1
-                if vain:
-                    await asyncio.sleep(_PAUSES.multiplier * min(2**vain, 60))
-                else:
-                    await ear.wait(self._leases.every)
+                await patient(self.look)
+                await ear.wait(self._leases.every)
 
     async def look(self) -> bool:
         """Carry out what is to be done; tell whether nothing of it is left to be tried again."""

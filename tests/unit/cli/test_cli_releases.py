@@ -138,6 +138,19 @@ async def test_stop_and_retry_and_rollback_from_the_terminal(terminal: Terminal)
     assert "shop #1" in back.stderr
 
 
+async def test_an_environment_is_held_and_opened_from_the_terminal(terminal: Terminal) -> None:
+    held = await terminal.run("ana", "hold", "shop", "prod", "-m", "incident 12")
+    assert (held.returncode, held.stdout.strip()) == (0, "The way into prod of shop is held."), held.stderr
+    asked = await terminal.run("ben", "deploy", "shop", "prod")
+    assert "The way into prod is held by Ana: incident 12." in asked.stdout
+    where = await terminal.run("ben", "where", "shop", "prod")
+    assert "held by Ana: incident 12" in where.stdout
+    opened = await terminal.run("ben", "unhold", "shop", "prod")
+    assert opened.stdout.strip() == "The way into prod of shop is open."
+    which = await terminal.run("ben", "hold", "shop")
+    assert (which.returncode, which.stderr.strip()) == (2, "Which environment? shop has: staging, prod.")
+
+
 @pytest.mark.parametrize(
     ("who", "arguments", "code", "told"),
     [

@@ -190,3 +190,27 @@ async def test_services_are_listed_with_all_their_names(api: Api) -> None:
     assert [place["key"] for place in shop["environments"]] == ["staging", "prod"]
     assert shop["environments"][1]["production"] is True
     assert body["people"]["ben"] == "Ben"
+
+
+async def test_an_environment_is_held_and_opened_and_who_did_so_is_listed(api: Api) -> None:
+    place = "/api/v1/services/shop/environments/prod"
+    held = await api.by("ana").post(f"{place}/hold", json={"reason": "incident 12"})
+    assert held.status_code == 202
+    assert (held.json()["hold"]["done"], held.json()["hold"]["reason"]) == (True, "incident 12")
+    assert (await api.by("ben").post(f"{place}/hold")).status_code == 409
+    asked = (await api.by("ben").post("/api/v1/releases", json=TO_PROD)).json()["release"]
+    assert [hold["environment"] for hold in asked["held"]] == ["prod"]
+    where = (await api.by("ben").get("/api/v1/deployments", params=TO_PROD)).json()["deployments"]
+    assert where[0]["held"]["by"] == "ana"
+    assert (await api.by("ben").post(f"{place}/unhold")).json()["hold"]["closed"] is False
+    listed = (await api.by("dee").get("/api/v1/holds", params=TO_PROD)).json()["holds"]
+    assert [(each["hold"]["closed"], each["hold"]["by"]) for each in listed] == [(False, "ben"), (True, "ana")]
+
+
+async def test_overriding_needs_a_reason_and_a_condition_that_holds(api: Api) -> None:
+    release = await api.world.deploy("ana", "staging")
+    path = f"/api/v1/releases/{release.id}/override"
+    assert (await api.by("ana").post(path, json={"reason": ""})).status_code == 422
+    refused = await api.by("ana").post(path, json={"reason": "seen"})
+    assert refused.status_code == 409
+    assert "No condition holds shop #1" in refused.json()["detail"]

@@ -5,9 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from bot.core.commands import Command, Deployment, Deployments, Releases, Verb
+from bot.core.commands import Command, Deployment, Deployments, Held, Releases, Verb
 from bot.core.errors import BackendUnavailable, Conflict, Refused
-from bot.core.model import Revision, Status, Surface
+from bot.core.model import Hold, Revision, Status, Surface
 from tests.unit.slack.office import NOW, Office, catalogue, environment, offer, open_office, release, service
 
 
@@ -98,10 +98,49 @@ def test_a_stranger_is_told_the_lines_for_the_catalogue(office: Office) -> None:
 
 def test_help_is_given_to_strangers_too_and_lists_every_command(office: Office) -> None:
     shown = office.say("/deploy help", who="U03NEW")["ephemeral"]
-    for verb in ("status", "approve", "reject", "stop", "retry", "rollback", "history", "where"):
+    for verb in (
+        "status",
+        "approve",
+        "reject",
+        "stop",
+        "retry",
+        "override",
+        "rollback",
+        "hold",
+        "unhold",
+        "history",
+        "where",
+    ):
         assert f"/release {verb}" in str(shown["blocks"])
     about = office.say("/release help stop")["ephemeral"]["text"]
     assert "/release stop checkout staging" in about
+
+
+@pytest.mark.parametrize(
+    ("typed", "done", "said"),
+    [
+        (
+            "hold checkout prod -- see <12>",
+            True,
+            "⛔ The way into *prod* of *checkout* is held: see &lt;12&gt;.",
+        ),
+        ("freeze checkout prod", False, "⛔ Asked for: the way into *prod* of *checkout* is to be held."),
+        ("unhold checkout prod", True, "✅ The way into *prod* of *checkout* is open."),
+        ("open checkout prod", False, "👀 Asked for: the way into *prod* of *checkout* is to be open again."),
+    ],
+)
+def test_a_held_environment_is_said_as_far_as_it_has_come(office: Office, typed: str, done: bool, said: str) -> None:
+    closed = typed.startswith(("hold", "freeze"))
+    reason = typed.partition(" -- ")[2]
+    hold = Hold(environment="prod", stage="Production", closed=closed, by="ana", reason=reason, since=NOW, done=done)
+    office.desk.next.append(Held(verb=Verb.HOLD, service="checkout", hold=hold))
+    assert office.say(f"/release {typed}")["ephemeral"]["text"].startswith(said)
+    _, command, _ = office.desk.asked[0]
+    assert (command.verb, command.environment, command.reason) == (
+        Verb.HOLD if closed else Verb.UNHOLD,
+        "prod",
+        reason,
+    )
 
 
 def test_a_command_that_is_not_ours_is_answered(office: Office) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.core.commands import Command, Verb
-from bot.core.model import ActionKind, Decision, HeldBy, Release, ReleaseKind, Revision, Rollout, Status
+from bot.core.model import ActionKind, Decision, HeldBy, Hold, Release, ReleaseKind, Revision, Rollout, Status
 from bot.deliver.telling import Style, Telling
 from bot.slack.buttons import decode
 from bot.slack.cards.renderer import SlackRenderer
@@ -333,3 +333,25 @@ def test_a_gate_shows_what_to_look_at_first() -> None:
     ]
     release = release.model_copy(update={"run": release.run.model_copy(update={"stages": tuple(stages)})})
     assert "Look at this first: <https://staging.example.com/?a=1&amp;b=2|" in words(card(release))
+
+
+def test_what_waits_before_a_held_environment_says_who_holds_it_and_why() -> None:
+    hold = Hold(environment="prod", stage="Production", by="ben", reason="<!here> incident 12", since=looks.at(0))
+    passed = [
+        looks.stage(name, Status.SUCCEEDED, looks.action("Do", ActionKind.BUILD, Status.SUCCEEDED))
+        for name in ("Source", "Build", "Staging", "Approval")
+    ]
+    waits = looks.stage("Production", Status.QUEUED, detail="The way into Production is closed: Ben: incident 12")
+    release = looks.release(run=looks.run(*passed, waits), status=Status.RUNNING, held=(hold,))
+    assert "Ben wants the way into prod held" in words(card(release)), "the pipeline has not said yes yet"
+    closed = hold.model_copy(update={"done": True})
+    drawn = card(release.model_copy(update={"held": (closed,)}))
+    assert "*Held before Production*" in words(drawn)
+    assert "⛔ The way into prod is held by Ben: &lt;!here&gt; incident 12." in words(drawn)
+    assert "⏳ The way into Production is closed" in words(drawn)
+    assert drawn.text.startswith("Held before Production: shop #12")
+    early = looks.building().model_copy(update={"held": (closed,)})
+    assert "*Running* · Build" in words(card(early))
+    assert "held by Ben" in words(card(early)), "what comes is said before it comes"
+    ended = looks.failing().model_copy(update={"held": (closed,)})
+    assert "held by Ben" not in words(card(ended))

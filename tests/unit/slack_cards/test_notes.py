@@ -7,6 +7,8 @@ import pytest
 from bot.core.events import (
     ActionFinished,
     ApprovalGiven,
+    EnvironmentHeld,
+    EnvironmentOpened,
     Event,
     GateDecided,
     GateOpened,
@@ -66,6 +68,8 @@ def said(purpose: Purpose, event: Event, release: Release | None = None) -> str:
         (StopRequested(by="ben", reason="wrong one"), "🛑 Ben asked to stop it: wrong one"),
         (StopRequested(by="ben", abandon=True), "🛑 Ben asked to end it at once"),
         (RetryRequested(by="chi", stage="Build", attempt=1), "🔄 Chi runs *Build* again"),
+        (EnvironmentHeld(environment="prod", by="chi"), "⛔ Chi holds the way into *prod*"),
+        (EnvironmentOpened(environment="prod", by="chi", reason="ok"), "✅ Chi opened the way into *prod* again: ok"),
         (
             OverrideRequested(by="chi", stage="A", condition=HeldBy.BEFORE_ENTRY, attempt=1, reason="<!here> seen it"),
             "🔓 Chi lets *A* pass although its entry condition failed: &lt;!here&gt; seen it",
