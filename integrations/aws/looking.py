@@ -202,6 +202,7 @@ class Looking:
         if not _still_so(known.execution, actions, declaration):
             known.execution = await self._execution(known, run_id, urgent=urgent)
             if known.execution["status"] in _ENDED and not _explained(known.execution, actions, declaration):
+                state = await self._state(target, urgent=urgent) if conditions else None
                 actions = await self._pipelines.actions(target, run_id, urgent=urgent)
         under_way = any(row["status"] == "InProgress" for row in actions)
         if state is None and not under_way and known.execution["status"] == "InProgress":
@@ -265,7 +266,7 @@ def _still_so(execution: Answer, actions: Sequence[Answer], declaration: Answer)
 def _explained(execution: Answer, actions: Sequence[Answer], declaration: Answer) -> bool:
     """Tell whether the actions, which were asked after first, show how the execution has ended."""
     states = {row["status"] for row in actions}
-    if "InProgress" in states:
+    if "InProgress" in states or any(stage.get(hook) for stage in declaration["stages"] for hook in _CONDITIONS):
         return False
     if execution["status"] == "Succeeded" and execution.get("executionType") != "ROLLBACK":
         done = {(row["stageName"], row["actionName"]) for row in actions if row["status"] == "Succeeded"}

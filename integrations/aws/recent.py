@@ -22,7 +22,7 @@ class Recent:
 
     def __init__(self, pipelines: Pipelines, clock: Callable[[], datetime]) -> None:
         self._pipelines, self._clock = pipelines, clock
-        self._seen: dict[tuple[AwsTarget, str], tuple[Any, Run]] = {}
+        self._seen: dict[tuple[Any, ...], tuple[Any, Run]] = {}
 
     async def runs(self, target: AwsTarget, limit: int) -> list[Run]:
         """List the newest runs, newest first."""
@@ -42,7 +42,8 @@ class Recent:
                 self._seen[_key(target, each)] = _print(each), run
             found.append(run)
         keep = {_key(target, each) for each in listed}
-        self._seen = {key: kept for key, kept in self._seen.items() if key[0] != target or key in keep}
+        for key in [key for key in self._seen if key[:-1] == _pipeline(target) and key not in keep]:
+            del self._seen[key]
         return found
 
     def _known(self, target: AwsTarget, summary: Answer) -> Run | None:
@@ -72,8 +73,12 @@ class Recent:
         return found
 
 
-def _key(target: AwsTarget, summary: Answer) -> tuple[AwsTarget, str]:
-    return target, summary["pipelineExecutionId"]
+def _pipeline(target: AwsTarget) -> tuple[Any, ...]:
+    return target.place, target.pipeline, target.source
+
+
+def _key(target: AwsTarget, summary: Answer) -> tuple[Any, ...]:
+    return *_pipeline(target), summary["pipelineExecutionId"]
 
 
 def _print(summary: Answer) -> tuple[Any, ...]:

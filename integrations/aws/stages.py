@@ -95,9 +95,10 @@ def _status(asked: Asked, past: History, actions: Sequence[Action], *, entry: bo
     derived = _derived(asked, past, actions, entry=entry, success=success)
     if (ours := asked.ours) is not None:
         told = STATUS[ours["latestExecution"]["status"]]
-        if told is Status.RUNNING:  # asked before the actions were: those may know better, except of an end
-            return Status.RUNNING if derived.finished or derived is Status.QUEUED else derived
-        return told
+        if asked.went_on or not (derived.finished or derived is Status.QUEUED):
+            return derived  # the actions were asked after the state, and show that more has happened
+        # A stage that ends badly ends its execution, too; one can't be told without the other.
+        return told if asked.over.finished or told not in {Status.FAILED, Status.STOPPED} else Status.RUNNING
     return derived
 
 

@@ -133,7 +133,9 @@ def _attempt(row: Any) -> ActionExecutionRecord:
         attempt=row.attempt, hook=Hook(row.hook) if row.hook else None, status=shown(state), started=row.begun,
         updated=row.ended or row.begun, by=decision.by if decision else "", declaration=declaration,
         resolved=row.configuration, inputs=row.inputs, outputs=row.outputs, variables=row.variables,
-        external_id=token or row.external_id, external_url=row.external_url, summary=row.detail, error=error,
+        external_id=token or row.external_id, external_url=row.external_url,
+        # An approval tells what was said with the answer, and nothing around it (API model, "ApprovalResult").
+        summary=decision.comment if decision else row.detail, error=error,
         token=token,
     )  # fmt: skip
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,8 +17,15 @@ from pydantic import BaseModel
 
 from bot.core.model import ActionKind, Release, Run, Status, Surface
 from bot.core.ports import Backend
+from integrations.aws.backend import AwsBackend
+from integrations.aws.clients import ANY_SERVICE, Clients
+from integrations.aws.pace import Pace
+from integrations.aws.target import AwsTarget
+from integrations.local import starts
 from integrations.local.backend import LocalBackend
 from integrations.local.states import Fired, Hook, Mode
+from integrations.local.target import LocalTarget
+from tests.support.aws_world import aws_session, serving_aws
 from tests.support.local_world import APPROVE, PIPELINE, LocalWorld
 from tests.support.memory_backend import MemoryBackend, MemoryTarget, Plan
 from tests.support.waiting import until
@@ -60,13 +69,15 @@ class World:
 
     backend: Ticking
     target: BaseModel
-    broken: BaseModel
-    """Its pipeline can't be read."""
+    broken: BaseModel | None
+    """Its pipeline can't be read; None where no pipeline is like that."""
     clock: Clock
     say: Say
     gate_text: str
     declare: Callable[..., None]
     """Change the pipeline: `mode`, and `conditions` as stage, hook, result and rule, as `Guard`."""
+    starts_anew: bool = False
+    """Where no stage can be rolled back, the revisions of the run to go back to are started anew."""
     numbers: count[int] = field(default_factory=lambda: count(1))
 
     def release(self, ref: str | None = None) -> Release:
@@ -145,6 +156,44 @@ def memory_world() -> World:
 
     broken = MemoryTarget(pipeline="broken")
     return World(backend, MemoryTarget(pipeline="shop"), broken, clock, say, "", declare)
+
+
+@asynccontextmanager
+async def aws_world(root: Path, backend: LocalBackend, clock: Clock) -> AsyncIterator[World]:
+    """Make a world of the backend `aws`: boto3 over HTTP, to the AWS-compatible endpoint of `backend`, which is open.
+
+    Looks are taken as often as they are asked for, without waiting for a pace.
+    """
+    inner = local_world(root, backend, clock)
+    inner.declare()
+    assert isinstance(inner.target, LocalTarget)
+    await starts.register(backend.engine, inner.target)
+    async with serving_aws(backend) as url:
+        clients = Clients(
+            session=aws_session, pace=Pace(time.monotonic, 10_000, 10_000), clock=clock, endpoints={ANY_SERVICE: url}
+        )
+        aws = AwsOverHttp(clients, clock, backend)
+        target = AwsTarget(pipeline="shop", region="us-east-1")
+
+        def declare(mode: Mode = Mode.SUPERSEDED, guards: Sequence[Guard] = ()) -> None:
+            inner.declare(mode, guards)
+
+        try:
+            yield World(aws, target, None, clock, inner.say, inner.gate_text, declare, starts_anew=True)
+        finally:
+            aws.close()
+            await clients.close()
+
+
+class AwsOverHttp(AwsBackend):
+    """The backend as it is; the clock that ticks is the other side's."""
+
+    def __init__(self, clients: Clients, clock: Clock, other_side: LocalBackend) -> None:
+        super().__init__(clients, clock, poll=0.1, together=0.0)
+        self._other_side = other_side
+
+    async def tick(self) -> None:
+        await self._other_side.tick()
 
 
 def local_world(root: Path, backend: LocalBackend, clock: Clock) -> World:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -147,6 +148,30 @@ async def _called(client: Any, operation: str, given: Mapping[str, Any]) -> dict
     return answer
 
 
+@lru_cache(maxsize=1)
+def aws_session() -> boto3.session.Session:
+    """Give the session whose key opens the endpoint; AWS's models are read once for all tests."""
+    return boto3.session.Session(KEY_ID, SECRET, region_name="us-east-1")
+
+
+@asynccontextmanager
+async def serving_aws(backend: LocalBackend) -> AsyncIterator[str]:
+    """Serve the endpoint of an open backend, and give its URL; every answer is checked against the service's model."""
+    door, url = listening()
+    stop = asyncio.Event()
+    api = FastAPI()
+    endpoint = await open_endpoint(
+        backend, SecretStr(KEY_ID), SecretStr(SECRET), checked=True, clock=lambda: datetime.now(UTC)
+    )
+    add_doors(api, {"/aws": endpoint})
+    serving = asyncio.create_task(run_until(api, door, stop, lambda: None))
+    try:
+        yield f"{url}/aws"
+    finally:
+        stop.set()
+        await serving
+
+
 @asynccontextmanager
 async def open_aws_world(root: Path, database_url: str | None = None) -> AsyncIterator[AwsWorld]:
     """Run it for the time of the block; every answer is checked against the service's model."""
@@ -155,21 +180,17 @@ async def open_aws_world(root: Path, database_url: str | None = None) -> AsyncIt
     await migrate(engine, MIGRATIONS, VERSION_TABLE)
     (root / "data").mkdir()
     backend = LocalBackend(Database(engine), root / "data", lambda: datetime.now(UTC), lambda: str(uuid4()))
-    door, url = listening()
-    stop = asyncio.Event()
     await backend.open()
-    api = FastAPI()
-    add_doors(api, {"/aws": await open_endpoint(backend, SecretStr(KEY_ID), SecretStr(SECRET), checked=True)})
-    serving = asyncio.create_task(run_until(api, door, stop, lambda: None))
-    session = boto3.session.Session(KEY_ID, SECRET, region_name="us-east-1")
     config = Config(retries={"total_max_attempts": 1})
-    clients = [session.client(each, endpoint_url=f"{url}/aws", config=config) for each in ("codepipeline", "codebuild")]
     try:
-        yield AwsWorld(backend, f"{url}/aws", local, *clients)
+        async with serving_aws(backend) as url:
+            services = ("codepipeline", "codebuild")
+            clients = [aws_session().client(each, endpoint_url=url, config=config) for each in services]
+            try:
+                yield AwsWorld(backend, url, local, *clients)
+            finally:
+                for client in clients:
+                    client.close()
     finally:
-        for client in clients:
-            client.close()
-        stop.set()
-        await serving
         await backend.close(kill=True)
         await engine.dispose()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 
 from pydantic import SecretStr
 
@@ -23,9 +24,17 @@ from integrations.local.engine import Engine
 
 
 async def open_endpoint(
-    backend: LocalBackend, key_id: SecretStr, secret: SecretStr, *, checked: bool = False
+    backend: LocalBackend,
+    key_id: SecretStr,
+    secret: SecretStr,
+    *,
+    checked: bool = False,
+    clock: Callable[[], datetime] | None = None,
 ) -> Endpoint:
-    """Make the ASGI app over an opened backend; `checked` compares every answer with the model."""
+    """Make the ASGI app over an opened backend; `checked` compares every answer with the model.
+
+    `clock` is what signatures are compared with, if not the engine's.
+    """
     engine, caller = backend.engine, f"arn:aws:iam::{names.ACCOUNT}:user/{key_id.get_secret_value()}"
     pipelines = PipelineOperations(backend.codepipeline, Pages(secret), caller, engine.new_id)
     builds = BuildOperations(Builds(engine), Pages(secret, "InvalidInputException"))
@@ -33,7 +42,7 @@ async def open_endpoint(
         Service(await asyncio.to_thread(load_model, "codepipeline"), pipelines.table()),
         Service(await asyncio.to_thread(load_model, "codebuild"), builds.table(), "InvalidInputException"),
     ]
-    verifier = Verifier(key_id.get_secret_value(), secret, engine.clock)
+    verifier = Verifier(key_id.get_secret_value(), secret, clock or engine.clock)
     return Endpoint(services, verifier, checked=checked)
 
 
