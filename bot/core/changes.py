@@ -211,6 +211,28 @@ def outcome(run: Run, stage: str | None) -> tuple[Status, str]:
     return run.status, run.detail
 
 
+def as_it_came_out(look: Run) -> Run:
+    """Call a stage that was stopped done if each of its actions had succeeded by then: the stop came too late for it.
+
+    A backend calls it stopped because the run went no further; but what was to be deployed there is.
+    """
+    stages = tuple(
+        stage.model_copy(update={"status": Status.SUCCEEDED, "detail": ""})
+        if stage.status is Status.STOPPED
+        and stage.actions
+        and all(action.status is Status.SUCCEEDED for action in stage.actions)
+        else stage
+        for stage in look.stages
+    )
+    if stages == look.stages:
+        return look
+    done = all(stage.status in {Status.SUCCEEDED, Status.SKIPPED} for stage in stages)
+    news: dict[str, object] = (
+        {"status": Status.SUCCEEDED, "detail": ""} if done and look.status is Status.STOPPED else {}
+    )
+    return look.model_copy(update={"stages": stages, **news})
+
+
 def _deployed(environment: str, run: Run) -> Deployed:
     return Deployed(environment=environment, run_id=run.id, revision=run.revision, rollback=run.rollback)
 
@@ -223,7 +245,7 @@ def follow(
     `environments` maps stages of this pipeline to the service's environments: a stage that ends well has deployed.
     The release comes back unchanged (same `version`) when the look brings nothing new.
     """
-    run = merge(release.run, look)
+    run = merge(release.run, as_it_came_out(look))
     status, detail = outcome(run, release.stage)
     if status.finished and run.attempt < release.min_attempt:
         status, detail = Status.RUNNING, ""

@@ -73,8 +73,8 @@ class Accepted(Frozen):
     """For `APPROVE`: how many approvals the gate has with this one, and how many it needs."""
 
 
-class Waiting(Frozen):
-    """A run that waits for another one to go on."""
+class Coming(Frozen):
+    """A run that comes behind another one."""
 
     run_id: str
     revision: Revision | None
@@ -103,8 +103,8 @@ class Offered(Frozen):
     why_not: str = ""
     held: Hold | None = None
     """If the way into the environment is closed: the run would wait there."""
-    newer: Waiting | None = None
-    """A newer run of the same pipeline, which waits behind this one."""
+    newer: Coming | None = None
+    """A newer run of the same pipeline, which is on its way behind this one."""
 
 
 class Held(Frozen):

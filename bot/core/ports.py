@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, SecretStr, StringConstraints
 
+from bot.core.errors import Mistake
 from bot.core.model import Decision, Frozen, HeldBy, Release, Run
 
 BASE = "base"
@@ -192,6 +193,24 @@ class BackendPlugin(Protocol):
 
         The backend may be one that has `Doors`, too. `Misconfigured` if it can't be opened with what is set.
         """
+        ...
+
+
+class Review(Frozen):
+    """What `sayso check` says of an environment beyond what stands in the catalogue."""
+
+    mistakes: tuple[Mistake, ...] = ()
+    """It can't work so."""
+    warnings: tuple[Mistake, ...] = ()
+    """It works, but perhaps not as its author thinks."""
+
+
+@runtime_checkable
+class Reviewer(Protocol):
+    """What a backend's plugin may offer besides: it reads what a target only names, as a pipeline's file."""
+
+    def review(self, target: BaseModel, stage: str | None, *, production: bool) -> Review:
+        """Look at one environment, without opening the backend."""
         ...
 
 

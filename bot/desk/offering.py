@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.catalogue import Environment
 from bot.core import policy
-from bot.core.commands import Offered
+from bot.core.commands import Coming, Offered
 from bot.core.errors import BackendUnavailable, RunNotFound, SaysoError
 from bot.core.events import Deployed
 from bot.core.model import Actor, ReleaseKind, Revision, Run
@@ -32,6 +34,8 @@ class Waiting:
     """Who started it, if that was a person through Sayso."""
     behind: frozenset[str]
     """Everybody who asked for something that this run carries out."""
+    newer: Run | None = None
+    """A newer run on its way that has not come so far."""
 
 
 async def waiting_run(
@@ -55,6 +59,7 @@ async def waiting_run(
     backend = desk.backends[environment.backend]
     try:
         async with asyncio.timeout(desk.patience):
+            newer = None
             for run_id in run_ids:
                 try:
                     run = await backend.observe(environment.target, run_id)
@@ -63,7 +68,9 @@ async def waiting_run(
                 if found := await _waits_before(desk, environment, stages, run):
                     if ref and not (run.revision and (run.revision.ref == ref or run.revision.id.startswith(ref))):
                         continue
-                    return found
+                    return replace(found, newer=newer)
+                if newer is None and not run.status.finished:
+                    newer = run
     except TimeoutError as error:
         raise BackendUnavailable(say("unavailable.offer", environment=name)) from error
     return None
@@ -106,6 +113,7 @@ async def offer(desk: Parts, actor: Actor, service: str, name: str, waiting: Wai
     why_not = may_approve(actor, rules, waiting)
     async with desk.database.read() as c:
         deployed = await events.deployments(c, service, name, limit=1)
+        newer = waiting.newer and await _coming(c, desk, waiting.newer, service, name)
         held = (await holds.standing(c, service)).get((service, name))
         current = deployed[0].event.revision if deployed and isinstance(deployed[0].event, Deployed) else None
         contains: dict[str, Revision] = {}
@@ -137,4 +145,11 @@ async def offer(desk: Parts, actor: Actor, service: str, name: str, waiting: Wai
         may_approve=why_not is None,
         why_not="" if why_not is None else str(why_not),
         held=held,
+        newer=newer,
     )
+
+
+async def _coming(c: AsyncConnection, desk: Parts, run: Run, service: str, name: str) -> Coming:
+    sharing = await releases.of_run(c, desk.catalogue.environment(service, name).backend, run.id)
+    started_by = sharing[0].requested_by if sharing else run.trigger
+    return Coming(run_id=run.id, revision=run.revision, started_by=started_by)

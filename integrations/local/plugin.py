@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from bot.core.errors import Misconfigured
-from bot.core.ports import Surroundings, Transactions
+from bot.core.ports import Review, Surroundings, Transactions
 from integrations.local import MIGRATIONS, VERSION_TABLE
 from integrations.local.backend import LocalBackend
+from integrations.local.review import review
 from integrations.local.target import LocalTarget
 from integrations.local.triggers.serving import open_triggers
 
@@ -31,6 +32,11 @@ class LocalPlugin:
     def wanted(self, secrets: Mapping[str, SecretStr]) -> bool:
         """Tell whether pipelines may come in through the AWS-compatible endpoint."""
         return KEY_ID in secrets
+
+    def review(self, target: BaseModel, stage: str | None, *, production: bool) -> Review:
+        """Read the pipeline's file; see `bot.core.ports.Reviewer`."""
+        assert isinstance(target, LocalTarget)
+        return review(target, stage, production=production)
 
     @asynccontextmanager
     async def open(

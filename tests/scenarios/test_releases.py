@@ -143,6 +143,39 @@ async def test_a_release_that_waits_is_stopped_at_once(world: World) -> None:
         await world.do("ana", Verb.STOP, service="shop", environment="prod")
 
 
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+async def test_a_stop_that_came_too_late_is_not_called_a_stop(world: World, environment: str) -> None:
+    release = await world.deploy("ana", environment) if environment == "staging" else await world.at_gate("ana")
+    stage = "Staging"
+    if environment == "prod":
+        stage = "Production"
+        await world.do("ben", Verb.APPROVE, release=release.id)
+    else:
+        world.backend.end(await world.when_running(release, "Build"), "Build", "Unit")
+    run_id = await world.when_running(release, stage)
+    await world.do("ana", Verb.STOP, release=release.id)
+    await world.when(release, lambda seen: seen.run and seen.run.status is Status.STOPPING)
+    world.backend.end(run_id, stage, "Deploy")
+    done = await world.when_status(release, Status.SUCCEEDED)
+    assert done.detail == ""
+    assert "deployed" in await world.kinds(release)
+    answer = await world.do("ana", Verb.WHERE, environment=environment)
+    assert isinstance(answer, Deployments)
+    assert answer.deployments[0].number == 1
+
+
+async def test_a_newer_run_that_comes_behind_the_offered_one_is_mentioned(world: World) -> None:
+    first = await world.ship("ana", "staging", ref="a" * 40)
+    second = await world.ship("ben", "staging", ref="b" * 40)
+    offer = await world.do("chi", Verb.DEPLOY, service="shop", environment="prod")
+    assert isinstance(offer, Offered)
+    assert offer.run_id == first.run_id
+    assert offer.newer
+    assert (offer.newer.run_id, offer.newer.started_by) == (second.run_id, "ben")
+    assert offer.newer.revision
+    assert offer.newer.revision.id == "b" * 40
+
+
 async def test_a_failed_stage_is_retried_in_the_same_run(world: World) -> None:
     release = await world.deploy("ana", "staging")
     run_id = await world.when_running(release, "Build")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 MESSAGES: dict[str, str] = {
+    # what sayso check finds
+    "check.warning": "⚠️ {warning}",
+    "card.stopped_late": "{who} asked to stop it, too late",
     # overriding a condition
     "help.override": "Let a release go on although a condition of its stage failed.",
     "override.why": "Why may it pass? Everybody sees the reason.",
@@ -43,8 +46,8 @@ MESSAGES: dict[str, str] = {
     "slack.held.goes_on": "{label} is on its way there and goes on.",
     "slack.held.inside": "{label} is in there already and is not stopped by it.",
     "slack.held.will_wait": "⛔ {sentence} It will wait before it; a rollback would not.",
-    "slack.offered.newer": "A newer run waits behind it: {revision}, started by {who}. It is not what you ship here.",
-    "cli.offered.newer": "A newer run waits behind it: {what}, started by {who}. It is not what you ship here.",
+    "slack.offered.newer": "A newer run comes behind it: {revision}, started by {who}. It is not what you ship here.",
+    "cli.offered.newer": "A newer run comes behind it: {what}, started by {who}. It is not what you ship here.",
     "card.held": "held before {stage}",
     "note.held": "⛔ {who} holds the way into {environment}{why}",
     "note.opened": "✅ {who} opened the way into {environment} again{why}",

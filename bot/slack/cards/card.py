@@ -102,7 +102,9 @@ def standing(scene: Scene) -> str:
     if release.kind is ReleaseKind.PROMOTE:
         parts.append(say("card.promoted"))
     if release.stopped_by:
-        parts.append(say("card.stopped_by", who=words(scene.name_of(release.stopped_by))))
+        late = release.status is Status.SUCCEEDED
+        asked = words(scene.name_of(release.stopped_by))
+        parts.append(say("card.stopped_late" if late else "card.stopped_by", who=asked))
     return " · ".join(parts)
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.commands import running, sayso
+from tests.support.small_service import APPROVAL, action, staged
 
 PEOPLE = '[people.ana]\nname = "Ana"\n'
 TOKEN = "a-token-of-anas-own"
@@ -116,7 +117,62 @@ def test_check_says_every_mistake_with_its_place(folder: Path) -> None:
         assert "services.shop.environments.prod.backend" in done.stdout
 
 
+def pipeline(*, gate: bool = False, **more: object) -> str:
+    """A pipeline of Source and Prod, perhaps with an approval between."""
+    ship = action("Deploy", "CodeDeploy", inputArtifacts=[{"name": "Tree"}],
+                  configuration={"ApplicationName": "shop", "DeploymentGroupName": "prod"})  # fmt: skip
+    between = {"Ask": APPROVAL} if gate else {}
+    return json.dumps({**staged("shop", **between, Prod=ship)["pipeline"], "pipelineType": "V2", **more})
+
+
+SHOP = """
+[services.shop.target]
+pipeline = "pipeline.json"
+[services.shop.environments.prod]
+backend = "local"
+production = true
+self_approval = true
+stage = "Prod"
+"""
+
+
+def test_check_reads_the_pipelines_too(folder: Path) -> None:
+    (folder / "sayso.toml").write_text(PEOPLE + SHOP)
+    done = sayso("check", folder=folder)
+    assert done.returncode == 2
+    assert "pipeline.json: there is no such pipeline file." in done.stdout
+    filters = [{"branches": {"includes": ["main"]}, "tags": {"includes": ["v*"]}}]
+    trigger: dict[str, object] = {
+        "providerType": "CodeStarSourceConnection",
+        "gitConfiguration": {"sourceActionName": "Sorce"},
+    }
+    (folder / "pipeline.json").write_text(pipeline(triggers=[trigger]))
+    (folder / "sayso.toml").write_text(PEOPLE + SHOP.replace('"Prod"', '"Prdo"'))
+    done = sayso("check", folder=folder)
+    assert done.stdout.startswith("2 mistakes in sayso.toml:")
+    assert "names its stage `Prdo`, which it does not have. Did you mean `Prod`?" in done.stdout
+    assert "/triggers/0/gitConfiguration/sourceActionName: `Sorce` is no action" in done.stdout
+    trigger["gitConfiguration"] = {"sourceActionName": "Source", "push": filters}
+    (folder / "pipeline.json").write_text(pipeline(triggers=[trigger]))
+    (folder / "sayso.toml").write_text(PEOPLE + SHOP)
+    done = sayso("check", folder=folder)
+    assert done.returncode == 2
+    assert "pipeline.json /triggers/0/gitConfiguration/push/0: tags can't stand next to branches" in done.stdout
+
+
+def test_check_warns_of_a_production_that_nobody_is_asked_about(folder: Path) -> None:
+    (folder / "sayso.toml").write_text(PEOPLE + SHOP)
+    (folder / "pipeline.json").write_text(pipeline())
+    done = sayso("check", folder=folder)
+    assert done.returncode == 0, done.stdout
+    assert "pipeline.json: no approval stands before its stage `Prod`" in done.stdout
+    (folder / "pipeline.json").write_text(pipeline(gate=True))
+    done = sayso("check", folder=folder)
+    assert (done.returncode, "no approval" in done.stdout) == (0, False), done.stdout
+
+
 def test_check_shows_what_it_found(folder: Path) -> None:
+    (folder / "pipeline.json").write_text(pipeline())
     (folder / "sayso.toml").write_text(
         f"""{PEOPLE}
 [people.ben]

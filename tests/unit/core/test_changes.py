@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.changes import changes, follow, merge, outcome
+from bot.core.changes import as_it_came_out, changes, follow, merge, outcome
 from bot.core.events import (
     ActionFinished,
     Deployed,
@@ -173,7 +173,7 @@ def test_a_release_ends_once_per_attempt_and_deploys_once_per_stage(seed: int) -
         assert follow(current, look, environments=environments, now=now) == (current, ())
         assert current.active != current.status.finished
         assert (current.finished is not None) == current.status.finished
-    assert current.status is outcome(looks[-1], stage)[0]
+    assert current.status is outcome(as_it_came_out(looks[-1]), stage)[0]
     ends = [event for event in told if isinstance(event, ReleaseFinished)]
     assert len({event.attempt for event in ends}) == len(ends)
     assert [event.attempt for event in ends] == sorted(event.attempt for event in ends)
