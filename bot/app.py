@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -23,6 +24,7 @@ from bot.catalogue import Catalogue, load_catalogue
 from bot.core.errors import Misconfigured
 from bot.core.model import Release
 from bot.core.ports import Backend, BackendPlugin, Doors, Sharing, Surroundings
+from bot.core.voice import Numbers, VoiceDesk
 from bot.core.wording import say
 from bot.deliver.deliverer import Deliverer
 from bot.deliver.sending import FetchLog
@@ -44,6 +46,9 @@ from bot.store import messages
 from bot.store.database import Database, only_server, open_engine
 from bot.store.leases import Leases, SharedLeases, Sole
 from bot.store.migrate import migrate
+from bot.voice import VoiceOffice
+from bot.voice.expiring import Expiry
+from bot.voice.parts import Parts as VoiceParts
 from bot.watcher import Adopter, Watcher
 from bot.watcher.echo import Echo
 
@@ -55,6 +60,7 @@ class Sayso:
     catalogue: Catalogue
     database: Database
     desk: Desk
+    voice: VoiceDesk
     changed: Signal
     api: FastAPI
     ended: asyncio.Future[None]
@@ -111,9 +117,21 @@ async def open_sayso(settings: Settings) -> AsyncIterator[Sayso]:
         parts: dict[str, Callable[[], Coroutine[None, None, None]]] = {"watcher": watcher.run, "adopter": adopter.run}
         if isinstance(leases, SharedLeases):
             parts["echo"] = Echo(database, asked=asked, changed=changed, every=leases.every).run
+        voice_parts = VoiceParts(
+            database=database,
+            catalogue=catalogue,
+            desk=desk,
+            clock=now,
+            new_id=new_id,
+            random=random.SystemRandom(),
+            changed=changed,
+            chat=settings.slack_bot_token is not None,
+        )
+        voice = VoiceOffice(voice_parts)
+        parts["voice"] = Expiry(voice_parts).run
         routers = []
         if settings.slack_bot_token:
-            routers.append(await _slack(stack, settings, desk, database, catalogue))
+            routers.append(await _slack(stack, settings, desk, database, catalogue, numbers=voice))
             client = await stack.enter_async_context(open_client(settings.slack_bot_token, settings.slack_api_url))
             deliverer = Deliverer(
                 database=database,
@@ -144,7 +162,7 @@ async def open_sayso(settings: Settings) -> AsyncIterator[Sayso]:
         for backend in backends.values():
             if isinstance(backend, Doors):
                 add_doors(api, backend.doors)
-        yield Sayso(catalogue, database, desk, changed, api, _first_end(tasks))
+        yield Sayso(catalogue, database, desk, voice, changed, api, _first_end(tasks))
 
 
 @asynccontextmanager
@@ -229,7 +247,7 @@ def _folder(path: Path) -> Path:
 
 
 async def _slack(
-    stack: AsyncExitStack, settings: Settings, desk: Desk, database: Database, catalogue: Catalogue
+    stack: AsyncExitStack, settings: Settings, desk: Desk, database: Database, catalogue: Catalogue, *, numbers: Numbers
 ) -> APIRouter:
     """Build the way in from Slack: over HTTP always, and over Socket Mode if there is a token for it."""
     assert settings.slack_bot_token
@@ -247,6 +265,7 @@ async def _slack(
         api_url=settings.slack_api_url,
         session=await stack.enter_async_context(aiohttp.ClientSession()),
         new_incident=lambda: f"inc-{secrets.token_hex(3)}",
+        numbers=numbers,
     )
     stack.push_async_callback(slack.close)
     if settings.slack_app_token:

@@ -175,6 +175,18 @@ class ReleaseRevived(Frozen):
     attempt: int
 
 
+class CommandSpoken(Frozen):
+    """What was changed just now was asked for by voice."""
+
+    kind: Literal["command_spoken"] = "command_spoken"
+    by: str
+    verb: str
+    heard: str
+    """Untrusted text."""
+    confirmed: Literal["yes", "tap", "pin"]
+    """How it was proved: a yes to what was read back, a tap in the chat, or Alexa's voice PIN."""
+
+
 Event = Annotated[
     ReleaseRequested
     | RunStarted
@@ -192,7 +204,8 @@ Event = Annotated[
     | VerbFailed
     | Deployed
     | ReleaseFinished
-    | ReleaseRevived,
+    | ReleaseRevived
+    | CommandSpoken,
     Field(discriminator="kind"),
 ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from bot.core.errors import Conflict, Refused
-from bot.core.model import Actor, Decision, Frozen
+from bot.core.model import Actor, Decision, Frozen, Surface
 from bot.core.wording import names, say
 
 
@@ -89,6 +89,7 @@ def may_decide(actor: Actor, rules: Rules, requested_by: Collection[str], given:
     """Check that an answer at a gate comes from an approver who has not answered yet and did not ask for the release.
 
     `requested_by` holds everybody behind the wish: who started the run, and who asked for this environment.
+    By voice nobody approves their own, whatever the environment says.
     """
     eligible = eligible_approvers(rules, requested_by)
     if rules.approvers is not None and actor.person not in rules.approvers:
@@ -97,7 +98,7 @@ def may_decide(actor: Actor, rules: Rules, requested_by: Collection[str], given:
             say("refused.approvers", service=rules.service, environment=rules.environment),
             fix=say("refused.approvers.fix", who=rules.named(eligible)),
         )
-    if not rules.self_approval and actor.person in requested_by:
+    if actor.person in requested_by and (not rules.self_approval or actor.surface is Surface.VOICE):
         raise Refused(
             f"{rules.place}.self_approval",
             say("refused.self_approval"),

@@ -143,6 +143,18 @@ class Paired(Frozen):
     notify: bool = False
 
 
+class Numbers(Protocol):
+    """What a chat needs of the voice desk: to hand on the number that somebody pressed."""
+
+    async def tap(self, actor: Actor, plan_id: str, number: int) -> Accepted:
+        """Carry the plan out if this is the number that Alexa said; any other number ends the plan.
+
+        A second press of the right one is answered as `repeated`. Raises as `VoiceDesk`, `Refused` also for anybody
+        but the speaker.
+        """
+        ...
+
+
 class VoiceDesk(Protocol):
     """What a skill may ask for. Every verb is bounded in time: it takes a transaction, and asks a backend briefly.
 

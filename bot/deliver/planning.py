@@ -111,7 +111,7 @@ def _job(message: Message, above: Message | None, cards: Iterable[Message]) -> J
 def _operation(message: Message) -> Operation:
     if message.ts is not None:
         return Operation.EDIT
-    if message.purpose is Purpose.DIRECT and message.channel is None:
+    if message.destination.startswith("person:") and message.channel is None:
         return Operation.OPEN
     if message.posting_since is not None:
         return Operation.FIND

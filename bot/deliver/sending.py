@@ -20,6 +20,7 @@ from bot.core.errors import (
     Unreachable,
 )
 from bot.core.events import ActionFinished, LoggedEvent
+from bot.core.memos import MEMO
 from bot.core.model import LogTail, Release
 from bot.core.ports import Content, Messenger, Posted
 from bot.deliver.pacer import Operation
@@ -151,13 +152,16 @@ class Sending(Generic[Content]):
             if found is None:
                 await messages.not_posted(c, message.id)
             else:
-                # A card is due for an edit all the same: nobody knows which version was posted.
-                version = message.delivered if message.purpose is Purpose.CARD else message.desired
+                # What changes is due for an edit all the same: nobody knows which version was posted.
+                changes = message.purpose in {Purpose.CARD, Purpose.MEMO}
+                version = message.delivered if changes else message.desired
                 await messages.posted(c, message.id, found.channel, found.ts, version)
         return True
 
     async def _post(self, job: Job) -> bool:
         message = job.message
+        if message.purpose is Purpose.MEMO:
+            return await self._post_memo(message)
         release, event = await self._load(message)
         link = await self._link(job.card) if message.purpose in {Purpose.NOTICE, Purpose.DIRECT} else None
         content = self._renderer.render(self._telling(message, release, event, link))
@@ -174,6 +178,18 @@ class Sending(Generic[Content]):
         if is_card:
             self._remember(message, release, content)
         return True
+
+    async def _post_memo(self, message: Message) -> bool:
+        content = self._memo(message)
+        if not await self._begin_post(message):
+            return False
+        place = await self._messenger.post(_channel(message), content, message_id=message.id)
+        async with self._database.write() as c:
+            await messages.posted(c, message.id, place.channel, place.ts, message.desired)
+        return True
+
+    def _memo(self, message: Message) -> Content:
+        return self._renderer.memo(MEMO.validate_python(message.body), self._style_of(message))
 
     async def _begin_post(self, message: Message) -> bool:
         async with self._database.write() as c:
@@ -205,6 +221,13 @@ class Sending(Generic[Content]):
     async def _edit(self, job: Job) -> bool:
         message = job.message
         assert message.ts is not None
+        if message.purpose is Purpose.MEMO:
+            if not self._may():
+                return False
+            await self._messenger.edit(Posted(channel=_channel(message), ts=message.ts), self._memo(message))
+            async with self._database.write() as c:
+                await messages.delivered(c, message.id, message.desired)
+            return True
         release, event = await self._load(message)
         content = self._renderer.render(self._telling(message, release, event, None))
         # Versions that look alike are not worth a call.

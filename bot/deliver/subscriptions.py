@@ -14,6 +14,7 @@ from bot.core.errors import SaysoError
 from bot.core.events import (
     ActionFinished,
     ApprovalGiven,
+    CommandSpoken,
     EnvironmentHeld,
     EnvironmentOpened,
     Event,
@@ -37,7 +38,7 @@ from bot.store.messages import Purpose
 LISTENER = "messages"
 _ALWAYS_BELOW_CARD = (
     GateOpened, GateDecided, StopRequested, RetryRequested, OverrideRequested, VerbFailed, ReleaseFinished,
-    EnvironmentHeld, EnvironmentOpened,
+    EnvironmentHeld, EnvironmentOpened, CommandSpoken,
 )  # fmt: skip
 """The cursor's name."""
 TOO_OLD = timedelta(days=1)

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import Protocol, TypeVar
 
 from bot.core.events import LoggedEvent
+from bot.core.memos import Memo
 from bot.core.model import Release
 from bot.store.messages import Purpose
 
@@ -43,6 +44,10 @@ class Renderer(Protocol[Content_co]):
 
     def render(self, telling: Telling) -> Content_co | None:
         """Draw it; None if it is not worth saying any more (a gate that was answered meanwhile)."""
+        ...
+
+    def memo(self, memo: Memo, style: Style) -> Content_co:
+        """Draw what is about no release."""
         ...
 
     def address(self, person: str) -> str | None:

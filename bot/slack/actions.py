@@ -9,9 +9,11 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bot.core.commands import Verb
+from bot.core.errors import NotFound
 from bot.core.grammar import OpenForm
+from bot.core.wording import say
 from bot.slack import home
-from bot.slack.buttons import decode
+from bot.slack.buttons import TAP, decode, tapped
 from bot.slack.forms import OPEN_DEPLOY, PICK_ENVIRONMENT
 from bot.slack.front import Front, wish
 from bot.slack.opening import open_deploy_form, open_reason_form
@@ -41,7 +43,13 @@ def listen(bolt: AsyncApp, front: Front) -> None:
         _reply(front, place, await front.answered(_click(front, body, place)))
         return await ack()
 
+    async def on_number(ack: Ack, body: dict[str, Any]) -> Any:
+        place = place_of(body)
+        _reply(front, place, await front.answered(_number(front, body, place)))
+        return await ack()
+
     bolt.action(OPEN_DEPLOY)(on_open)
+    bolt.action(re.compile(re.escape(TAP)))(on_number)
     bolt.action(home.REFRESH)(on_refresh)
     bolt.action(PICK_ENVIRONMENT)(on_pick)
     bolt.action(re.compile(".*"))(on_click)
@@ -66,6 +74,16 @@ async def _click(front: Front, body: dict[str, Any], place: Place) -> Said | Non
         return None
     key = wish(trigger or f"{place.user}:{action.get('action_ts', '')}:{command.verb}")
     return await front.ask(lambda: actor, command, key)
+
+
+async def _number(front: Front, body: dict[str, Any], place: Place) -> Said | None:
+    """Hand a number on; what became of it shows in the message itself."""
+    pressed = tapped(str(body["actions"][0].get("value") or ""))
+    actor = front.actor(place.user, place.channel or place.origin.channel, _handle(body))
+    if front.numbers is None:
+        raise NotFound(say("voice.plan.unknown"))
+    await front.numbers.tap(actor, pressed.plan, pressed.number)
+    return None
 
 
 def _handle(body: dict[str, Any]) -> str:

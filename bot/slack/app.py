@@ -23,6 +23,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.catalogue import Catalogue
+from bot.core.voice import Numbers
 from bot.slack import actions, commands, home, mentions, views
 from bot.slack.front import Desk, Front
 from bot.slack.replies import UNREACHABLE, Replies, place_of
@@ -55,6 +56,7 @@ def create_slack_app(
     api_url: str,
     session: ClientSession,
     new_incident: Callable[[], str],
+    numbers: Numbers | None = None,
 ) -> SlackApp:
     """Build the app. `signing_secret` may only be missing where Socket Mode is the one way in.
 
@@ -71,6 +73,7 @@ def create_slack_app(
         replies=replies,
         release_by_message=release_by_message,
         new_incident=new_incident,
+        numbers=numbers,
     )
     bolt_log = logging.getLogger("bot.slack.bolt")
     # Bolt's warnings quote the bodies of requests; everything that they warn of is answered or logged here.

@@ -15,6 +15,7 @@ from bot.core.errors import SaysoError
 from bot.core.model import Actor
 from bot.core.typed_text import escaped
 from bot.core.vocabulary import Vocabulary
+from bot.core.voice import Numbers
 from bot.core.wording import say
 from bot.slack.answers import problem, render
 from bot.slack.once import Once
@@ -50,6 +51,8 @@ class Front:
     release_by_message: Callable[[str, str], Awaitable[str | None]]
     """Finds the release whose card is this message: channel and `ts`."""
     new_incident: Callable[[], str]
+    numbers: Numbers | None = None
+    """Takes the numbers that confirm something spoken; None without a voice desk."""
     home_openers: set[str] = field(default_factory=set)
     """Slack users who have looked at their Home tab since the start: theirs is drawn anew after what they do."""
     answered_events: Once[None] = field(default_factory=Once)

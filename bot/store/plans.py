@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import Frozen
@@ -57,9 +58,11 @@ class StoredPlan(Frozen):
 
 
 async def add(c: AsyncConnection, plan: Plan, *, key: str, voice: str, person: str, heard: str) -> None:
-    """Keep a new plan."""
+    """Keep a new plan, unless one with this key is kept already."""
+    make = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
     await c.execute(
-        insert(T).values(
+        make(T)
+        .values(
             id=plan.id,
             key=key,
             voice=voice,
@@ -69,6 +72,7 @@ async def add(c: AsyncConnection, plan: Plan, *, key: str, voice: str, person: s
             body=plan.model_dump(mode="json"),
             heard=heard,
         )
+        .on_conflict_do_nothing(index_elements=["key"])
     )
 
 
@@ -85,10 +89,9 @@ async def by_key(c: AsyncConnection, key: str) -> StoredPlan | None:
     return _stored(row) if row else None
 
 
-async def of_voice(c: AsyncConnection, *voices: str, state: State | None = None) -> Sequence[StoredPlan]:
-    """List the open plans of voices (with `state` only those), locked."""
-    wanted = [state.value] if state else list(_OPEN)
-    query = select(T).where(T.c.voice.in_(voices), T.c.state.in_(wanted)).with_for_update()
+async def of_voice(c: AsyncConnection, voice: str) -> Sequence[StoredPlan]:
+    """List a voice's plans that wait for a yes, locked; those that wait for more than that are left alone."""
+    query = select(T).where(T.c.voice == voice, T.c.state == State.OPEN.value).with_for_update()
     return [_stored(row) for row in (await c.execute(query)).mappings()]
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from bot.core.wording.en_aws import MESSAGES as AWS
 from bot.core.wording.en_aws_details import MESSAGES as AWS_DETAILS
 from bot.core.wording.en_guards import MESSAGES as GUARDS
+from bot.core.wording.en_voice_desk import MESSAGES as VOICE_DESK
 
 MESSAGES: dict[str, str] = {
     **GUARDS,
+    **VOICE_DESK,
     **AWS,
     **AWS_DETAILS,
     # small parts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bot.core.events import (
     ActionFinished,
     ApprovalGiven,
+    CommandSpoken,
     EnvironmentHeld,
     EnvironmentOpened,
     Event,
@@ -71,6 +72,9 @@ def _note(scene: Scene, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR
             key = "note.held" if isinstance(event, EnvironmentHeld) else "note.opened"
             named = {"who": words(scene.name_of(event.by)), "environment": bold(event.environment)}
             return say(key, why=_why(event.reason), **named)
+        case CommandSpoken():
+            heard = f"“{words(event.heard, 300)}”"
+            return say(f"note.spoken.{event.confirmed}", who=words(scene.name_of(event.by)), heard=heard)
         case VerbFailed():
             return say("note.verb_failed", verb=words(event.verb), detail=words(event.detail, 500))
         case ReleaseFinished():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bot.catalogue import Catalogue
 from bot.core.errors import NotFound
+from bot.core.memos import Memo
 from bot.core.model import Release
 from bot.deliver.telling import Style, Telling
-from bot.slack.cards import card, notes
+from bot.slack.cards import card, memos, notes
 from bot.slack.cards.scene import Scene
 from bot.slack.content import SlackContent
 from bot.store.messages import Purpose
@@ -36,6 +37,11 @@ class SlackRenderer:
             case _:
                 return None
         return SlackContent(drawn.text) if drawn and telling.style is Style.TEXT else drawn
+
+    def memo(self, memo: Memo, style: Style) -> SlackContent:
+        """Draw a question or a notice; its buttons are as plain as any workspace knows them."""
+        drawn = memos.draw(memo)
+        return SlackContent(drawn.text) if style is Style.TEXT else drawn
 
     def address(self, person: str) -> str | None:
         """Give a person's Slack user id."""

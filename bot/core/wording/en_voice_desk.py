@@ -1,0 +1,72 @@
+"""English about voices: pairing, what must prove a yes, and what is told of it in the chat.
+
+What the voice desk refuses with is spoken: no markup, no ids, nothing that only makes sense on a screen.
+"""
+
+from __future__ import annotations
+
+MESSAGES: dict[str, str] = {
+    # said to whoever speaks
+    "voice.unrecognised": "I don't recognise your voice well enough, so I can only tell how releases are going.",
+    "voice.unpaired": "I don't know yet who you are. Say: pair me.",
+    "voice.paired_already": "You are paired already, as {name}.",
+    "voice.not_to_pair": "I don't recognise your voice. Teach it to Alexa in the Alexa app, under voice ID, and try again.",
+    "voice.verb": "I don't do that by voice. Please use Slack.",
+    "voice.rule": "{service} in {environment} can't be changed by voice. Please use Slack.",
+    "voice.deny": "I don't speak about {service} in {environment}. Please look in Slack.",
+    "voice.no_chat": "{service} in {environment} needs your tap in Slack, and I know no Slack account of yours.",
+    "voice.no_revision": "I don't know which version {label} shipped.",
+    "voice.no_notifications": "Your team has turned notifications off.",
+    "voice.locked.factor": "Your voice is locked for one more minute, after too many wrong answers. Please use Slack.|Your voice is locked for {n} more minutes, after too many wrong answers. Please use Slack.",
+    "voice.locked.code": "You typed too many wrong codes. Try again in one minute.|You typed too many wrong codes. Try again in {n} minutes.",
+    "voice.plan.unknown": "There is nothing to confirm. Please say again what you want.",
+    "voice.plan.expired": "That took too long, so nothing was done. Please ask again.",
+    "voice.plan.dropped": "That was called off, so nothing was done.",
+    "voice.plan.wrong": "That was answered wrong, so nothing was done. Please ask again.",
+    "voice.plan.failed": "That was not done: {why}",
+    "voice.plan.changed": "It has changed since I read it to you, so nothing was done. Please ask again.",
+    "voice.pin.wrong": "The PIN was not right, so nothing was done.",
+    "voice.pin.not_set_up": "That needs your Alexa voice PIN, and you have none yet. Set one up in the Alexa app, or use Slack.",
+    # said to whoever presses a number or types a code
+    "voice.tap.not_yours": "This question is somebody else's.",
+    "voice.tap.wrong": "That was not the number that Alexa said, so nothing was done. Please ask again.",
+    "voice.code.shape": "A pairing code has six digits, as in: /release pair 123 456.",
+    "voice.code.wrong": "That code is not valid: it may be mistyped, used, or older than five minutes.",
+    "voice.code.wrong.fix": "Say “Alexa, ask release desk to pair me” for a new one.",
+    "help.pair": "Let a voice speak for you, by the code that Alexa says.",
+    "help.unpair": "Let no voice speak for you any more.",
+    "help.voices": "Which voices speak for you.",
+    "voices.paired": "{what} speaks for you now. If that was not your code, undo it: /release unpair.",
+    "voices.unpaired": "No voice speaks for you any more (one was unpaired).|No voice speaks for you any more ({n} were unpaired).",
+    "voices.none": "No voice speaks for you. Say “Alexa, ask release desk to pair me”, then type the code: /release pair 123 456.",
+    "voices.list": "One voice speaks for you:|{n} voices speak for you:",
+    "voices.one": "Your voice ({locale})",
+    "voices.account": "Everybody at your Alexa devices ({locale})",
+    "voices.since": "{what}, since {since}",
+    "voices.notified": "{what}, since {since}, told of your releases",
+    # what Slack asks
+    "memo.ask": "🎙️ Was that you? Alexa heard: {heard}",
+    "memo.do.deploy": "It would ship {label} to {environment}.",
+    "memo.do.promote": "It would let {label} go on to {environment}.",
+    "memo.do.rollback": "It would roll {label} back on {environment}.",
+    "memo.do.approve": "It would approve {label} for {environment}.",
+    "memo.do.reject": "It would reject {label} for {environment}.",
+    "memo.do.stop": "It would stop {label} on {environment}.",
+    "memo.do.retry": "It would retry {label} on {environment}.",
+    "memo.revision": "Revision: {revision}",
+    "memo.press": "Press the number that Alexa said. It works until {when}; any other number calls it off.",
+    "memo.text": "Was that you? Press the number that Alexa said: {choices}",
+    "memo.used": "✅ Confirmed by your tap: {became}.",
+    "memo.wrong": "🛑 That was not the number that Alexa said. Nothing was done. If it wasn't you who spoke, tell your team.",
+    "memo.expired": "⌛ Nobody pressed the right number in time. Nothing was done.",
+    "memo.dropped": "↩️ Called off. Nothing was done.",
+    "memo.failed": "⚠️ Not done: {why}",
+    "memo.lock.factor": "🔒 {who}'s voice is locked until {when}, after {n} wrong answers in a row. Slack works as before.",
+    "memo.lock.code": "🔒 {who} can't pair a voice until {when}, after {n} wrong codes in a row.",
+    "slack.old_button": "This button is not one of mine; the message may be from an older version.",
+    # the thread of a release
+    "note.spoken.yes": "🎙️ {who} said {heard}, and yes to what was read back.",
+    "note.spoken.tap": "🎙️ {who} said {heard}, confirmed by a tap in Slack.",
+    "note.spoken.pin": "🎙️ {who} said {heard}, confirmed by voice PIN.",
+    "cli.event.command_spoken": "{by} asked by voice to {verb}: “{heard}” (confirmed by {confirmed})",
+}
