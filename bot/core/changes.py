@@ -22,7 +22,7 @@ from bot.core.events import (
     StageFinished,
     StageStarted,
 )
-from bot.core.model import Action, Release, Run, Stage, Status
+from bot.core.model import Action, Release, ReleaseKind, Run, Stage, Status
 
 _RANK = {Status.QUEUED: 0, Status.RUNNING: 1, Status.WAITING: 2, Status.STOPPING: 3}
 
@@ -233,8 +233,10 @@ def as_it_came_out(look: Run) -> Run:
     return look.model_copy(update={"stages": stages, **news})
 
 
-def _deployed(environment: str, run: Run) -> Deployed:
-    return Deployed(environment=environment, run_id=run.id, revision=run.revision, rollback=run.rollback)
+def _deployed(environment: str, run: Run, kind: ReleaseKind) -> Deployed:
+    # Where no stage can be rolled back, the older revision is started anew: the run does not know what it is for.
+    back = run.rollback or kind is ReleaseKind.ROLLBACK
+    return Deployed(environment=environment, run_id=run.id, revision=run.revision, rollback=back)
 
 
 def follow(
@@ -261,14 +263,14 @@ def follow(
             and event.status is Status.SUCCEEDED
             and (environment := environments.get(event.stage))
         ):
-            events.append(_deployed(environment, run))
+            events.append(_deployed(environment, run, release.kind))
     ended = status.finished and (
         not release.status.finished
         or (release.run is not None and _attempt(run, release.stage) > _attempt(release.run, release.stage))
     )
     if ended:
         if status is Status.SUCCEEDED and not release.stage:
-            events.append(_deployed(release.environment, run))
+            events.append(_deployed(release.environment, run, release.kind))
         events.append(
             ReleaseFinished(
                 status=status, attempt=run.attempt, detail=detail, seconds=(now - release.created).total_seconds()

@@ -103,8 +103,10 @@ class AwsBackend:
     async def log(self, target: BaseModel, run_id: str, key: str) -> str:
         """Give an action's log."""
         aws = _aws(target)
-        self._looking.known(aws, run_id)
-        if self._details is None:
+        known = self._looking.known(aws, run_id)
+        if key not in known.logs:
+            await self._looking.look(aws, run_id, fresh=True)
+        if self._details is None or key not in known.logs:  # a key must not open what is not this run's
             raise NotFound(say("aws.no_log"))
         return await self._details.log(aws, key)
 

@@ -15,14 +15,15 @@ from boto3.session import Session
 from botocore import xform_name
 from botocore.config import Config
 from botocore.credentials import DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 from botocore.session import get_session
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 from tenacity.stop import stop_base
 
 from bot.core.errors import BackendUnavailable
+from bot.core.wording import say
 from integrations.aws.pace import Pace
-from integrations.aws.refusals import Throttled, ours
+from integrations.aws.refusals import NotLetIn, Throttled, near, ours
 from integrations.aws.target import Place
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,8 @@ class Clients:
         try:
             return await loop.run_in_executor(self._pool, self._call, place, service, operation, given, once)
         except (BotoCoreError, ClientError) as error:
+            if isinstance(error, EndpointConnectionError) and (sentence := self._no_region(place, service)):
+                raise NotLetIn(sentence) from error
             raise ours(error, service, operation, place, self._clock()) from error
 
     def _note(self, action: str, state: RetryCallState) -> None:
@@ -152,6 +155,19 @@ class Clients:
                     service, region_name=place.region, endpoint_url=self._endpoint(service), config=config
                 )
             return self._clients[key]
+
+    def _no_region(self, place: Place, service: str) -> str:
+        """Say that there is no such region, if the address of AWS itself can't be found; empty if there may be."""
+        session = self._sessions.get(place)
+        if session is None or self._endpoint(service) is not None:
+            return ""
+        known = [
+            each for part in session.get_available_partitions()
+            for each in session.get_available_regions("codepipeline", part)
+        ]  # fmt: skip
+        if place.region in known:
+            return ""
+        return say("aws.unreachable.region", region=place.region, near=near(place.region, known))
 
     def _endpoint(self, service: str) -> str | None:
         return self._endpoints.get(service, self._endpoints.get(ANY_SERVICE))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -17,6 +18,8 @@ from integrations.aws.observing import Detail, Look, run_of
 from integrations.aws.pipelines import Pipelines, not_found
 from integrations.aws.refusals import NotLetIn, Throttled
 from integrations.aws.target import AwsTarget, Place
+
+log = logging.getLogger(__name__)
 
 POLL = 9.0
 """Seconds between two looks at a run that changes, if no event says more; below the watcher's own 10."""
@@ -62,6 +65,8 @@ class Known:
     started: datetime | None = None
     stop_reason: str = ""
     sources: list[dict[str, Any]] = field(default_factory=list)
+    logs: set[str] = field(default_factory=set)
+    """Keys of its actions' logs, former attempts' too."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -143,6 +148,8 @@ class Looking:
                 known.dirty = True
                 # Without rights the run goes on all the same, and somebody may mend that meanwhile.
                 away = BackendUnavailable(error.sentence, fix=error.fix) if isinstance(error, NotLetIn) else error
+                if known.error is None:
+                    log.warning("%s can't be looked at: %s", target.pipeline, error)
                 known.error = away if isinstance(away, BackendUnavailable) else None
                 raise away from error
             known.error = None
@@ -191,6 +198,8 @@ class Looking:
         if known.run is None or known.run.model_copy(update={"seen": seen}) != run:
             known.changed = known.looked
         known.run = run
+        known.logs |= {action.log.key for stage in run.stages for action in stage.actions
+                       if action.log and action.log.key}  # fmt: skip
         return run
 
     async def _put_together(self, known: Known, run_id: str, seen: datetime, *, urgent: bool) -> Run:

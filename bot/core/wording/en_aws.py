@@ -80,6 +80,7 @@ MESSAGES: Mapping[str, str] = {
     "aws.gate.approved": "Approved by {by}",
     "aws.gate.rejected": "Rejected by {by}",
     "aws.somebody": "somebody in AWS",
+    "card.anew": "started anew with that revision, since this pipeline can't roll a stage back",
     # How a run looks
     "aws.started_by": "{who} in AWS",
     "aws.cancelled": "The pipeline was changed while it ran, so AWS cancelled it.",

@@ -101,6 +101,8 @@ def standing(scene: Scene) -> str:
         parts.append(duration(max(0.0, (release.finished - release.created).total_seconds())))
     if release.kind is ReleaseKind.PROMOTE:
         parts.append(say("card.promoted"))
+    if release.kind is ReleaseKind.ROLLBACK and release.run and not release.run.rollback:
+        parts.append(say("card.anew"))
     if release.stopped_by:
         late = release.status is Status.SUCCEEDED
         asked = words(scene.name_of(release.stopped_by))
