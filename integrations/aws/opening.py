@@ -11,17 +11,25 @@ from boto3.session import Session
 
 from integrations.aws.backend import AwsBackend
 from integrations.aws.clients import Clients
-from integrations.aws.details.looking import Details
 from integrations.aws.pace import Pace
 
 
 @asynccontextmanager
-async def open_aws(endpoints: Mapping[str, str], clock: Callable[[], datetime]) -> AsyncIterator[AwsBackend]:
-    """Open it with boto3's own chain of credentials; nothing is asked of AWS yet."""
+async def open_clients(endpoints: Mapping[str, str], clock: Callable[[], datetime]) -> AsyncIterator[Clients]:
+    """Open the way to boto3 with its own chain of credentials; nothing is asked of AWS yet."""
     clients = Clients(session=Session, pace=Pace(time.monotonic), clock=clock, endpoints=endpoints)
-    backend = AwsBackend(clients, clock, details=Details(clients, clock))
     try:
-        yield backend
+        yield clients
     finally:
-        backend.close()
         await clients.close()
+
+
+@asynccontextmanager
+async def open_aws(endpoints: Mapping[str, str], clock: Callable[[], datetime]) -> AsyncIterator[AwsBackend]:
+    """Open the backend; nothing is asked of AWS yet."""
+    async with open_clients(endpoints, clock) as clients:
+        backend = AwsBackend(clients, clock)
+        try:
+            yield backend
+        finally:
+            backend.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bot.core.wording.en_aws import MESSAGES as AWS
 from bot.core.wording.en_aws_details import MESSAGES as AWS_DETAILS
+from bot.core.wording.en_aws_tools import MESSAGES as AWS_TOOLS
 from bot.core.wording.en_guards import MESSAGES as GUARDS
 from bot.core.wording.en_voice_desk import MESSAGES as VOICE_DESK
 
@@ -12,6 +13,7 @@ MESSAGES: dict[str, str] = {
     **VOICE_DESK,
     **AWS,
     **AWS_DETAILS,
+    **AWS_TOOLS,
     # small parts
     "anyone": "anyone",
     "nobody": "nobody",
