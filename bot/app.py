@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
@@ -49,7 +49,7 @@ from bot.store.migrate import migrate
 from bot.voice import VoiceOffice
 from bot.voice.expiring import Expiry
 from bot.voice.parts import Parts as VoiceParts
-from bot.watcher import Adopter, Watcher
+from bot.watcher import Adopter, Sweeper, Watcher
 from bot.watcher.echo import Echo
 
 
@@ -114,7 +114,12 @@ async def open_sayso(settings: Settings) -> AsyncIterator[Sayso]:
         adopter = Adopter(
             database, catalogue, backends, clock=now, new_id=new_id, asked=asked, changed=changed, strays=strays
         )
-        parts: dict[str, Callable[[], Coroutine[None, None, None]]] = {"watcher": watcher.run, "adopter": adopter.run}
+        sweeper = Sweeper(database, clock=now, keep=timedelta(days=settings.keep_days), leases=leases)
+        parts: dict[str, Callable[[], Coroutine[None, None, None]]] = {
+            "watcher": watcher.run,
+            "adopter": adopter.run,
+            "sweeper": sweeper.run,
+        }
         if isinstance(leases, SharedLeases):
             parts["echo"] = Echo(database, asked=asked, changed=changed, every=leases.every).run
         voice_parts = VoiceParts(

@@ -24,6 +24,7 @@ _OF_BACKENDS = ("aws_access_key_id", "aws_secret_access_key", "aws_events", "aws
 _EXPECTED = {
     "config": "the path of a catalogue, as sayso.toml",
     "data": "the path of a folder, as sayso-data",
+    "keep_days": "a number of days from 7 to 36500",
     "host": "an address to listen on, as 127.0.0.1",
     "port": "a number from 0 to 65535 (0: any free port)",
     "runner": "one of local and cluster",
@@ -55,6 +56,8 @@ class Settings(BaseSettings):
     """Folder for the database, logs, artifacts and work."""
     database_url: SecretStr | None = None
     """Without one: SQLite in `data`."""
+    keep_days: int = Field(default=365, ge=7, le=36_500)
+    """How long ended releases are kept; what an environment runs, and what it may go back to, is kept longer."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str | None = None

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import Decision, Frozen, HeldBy
@@ -126,8 +126,3 @@ async def recall(c: AsyncConnection, key: str) -> str | None:
 async def remember(c: AsyncConnection, key: str, release_id: str, now: datetime) -> None:
     """Keep a command's key."""
     await c.execute(insert(COMMANDS).values(key=key, release_id=release_id, at=now))
-
-
-async def forget_before(c: AsyncConnection, then: datetime) -> None:
-    """Drop keys that nobody will send again."""
-    await c.execute(delete(COMMANDS).where(COMMANDS.c.at < then))

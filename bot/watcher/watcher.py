@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
@@ -28,7 +28,6 @@ from bot.watcher.doors import Doorkeeper
 
 _log = logging.getLogger(__name__)
 
-_KEYS_LIVE = timedelta(days=7)
 _LOOK_ROUND = 30.0
 """Seconds after which it looks for releases by itself, should a signal have been lost."""
 _REST = 1.0
@@ -83,7 +82,6 @@ class Watcher:
         self._strays = strays or Signal()
         self._wakes: dict[str, asyncio.Event] = {}
         self._run_of: dict[str, str] = {}
-        self._forgotten: datetime | None = None
 
     async def run(self) -> None:
         """Follow everything that is under way now and whatever is asked for later, until cancelled."""
@@ -116,19 +114,10 @@ class Watcher:
 
     async def _take(self) -> list[str]:
         """Give the releases that nobody follows yet, and that are ours from now on."""
-        await self._forget_keys()
         async with self._database.read() as c:
             active = {*await releases.active_ids(c), *await intents.waiting_releases(c)}
         named = {_lease(release_id): release_id for release_id in active - self._wakes.keys()}
         return [named[name] for name in await self._leases.claim(named.keys())]
-
-    async def _forget_keys(self) -> None:
-        """Drop old commands' keys, once a day."""
-        now = self._clock()
-        if self._forgotten is None or now - self._forgotten > timedelta(days=1):
-            async with self._database.write() as c:
-                await intents.forget_before(c, now - _KEYS_LIVE)
-            self._forgotten = now
 
     async def _hear_nudges(self, backend: Backend) -> None:
         while True:

@@ -11,6 +11,7 @@ import typer.main
 
 from bot.catalogue import load_catalogue
 from bot.cli.command import build
+from bot.core.command_table import COMMANDS
 from bot.core.grammar import parse_mention, parse_slash
 from bot.settings import Settings
 from integrations.local.target import LocalTarget
@@ -79,6 +80,12 @@ def test_every_command_that_people_are_told_to_type_is_understood(typed: str, tm
     words = load_catalogue(tmp_path / "sayso.toml", {"local": LocalTarget}).vocabulary()
     command, _, text = typed.partition(" ")
     assert parse_slash(command, text, words)
+
+
+def test_every_command_stands_in_the_table() -> None:
+    table = TEXT.split("## What you can say")[1].split("\n## ")[0]
+    missing = {spec.verb.value for spec in COMMANDS if f"`{spec.slash} {spec.verb}" not in table}
+    assert missing <= {"deploy", "help"}, "these two have no word of their own to type"
 
 
 def test_the_mention_that_people_are_told_to_type_is_understood(tmp_path: Path) -> None:
