@@ -22,6 +22,7 @@ class Parameter(StrEnum):
     NEW = "[--new]"
     REASON = "[reason]"
     TOPIC = "[COMMAND]"
+    CODE = "CODE"
 
 
 class CommandSpec(Frozen):
@@ -144,6 +145,30 @@ COMMANDS: tuple[CommandSpec, ...] = (
         parameters=_PLACE,
         summary="help.where",
         examples=("/release where", "/release where {service}"),
+    ),
+    CommandSpec(
+        verb=Verb.PAIR,
+        slash="/release",
+        aliases=("pair my voice", "pair me"),
+        parameters=(Parameter.CODE,),
+        summary="help.pair",
+        examples=("/release pair 123 456",),
+    ),
+    CommandSpec(
+        verb=Verb.UNPAIR,
+        slash="/release",
+        aliases=("unpair me", "forget my voice"),
+        parameters=(),
+        summary="help.unpair",
+        examples=("/release unpair",),
+    ),
+    CommandSpec(
+        verb=Verb.VOICES,
+        slash="/release",
+        aliases=("my voices",),
+        parameters=(),
+        summary="help.voices",
+        examples=("/release voices",),
     ),
     CommandSpec(
         verb=Verb.HELP,

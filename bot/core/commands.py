@@ -28,6 +28,10 @@ class Verb(StrEnum):
     UNHOLD = "unhold"
     HISTORY = "history"
     WHERE = "where"
+    PAIR = "pair"
+    """Let a voice speak for you, by the code that it was told."""
+    UNPAIR = "unpair"
+    VOICES = "voices"
     HELP = "help"
 
 
@@ -58,6 +62,8 @@ class Command(Frozen):
     """For `DEPLOY`: start a new run even though one already waits before this environment."""
     topic: str | None = None
     """For `HELP`: a verb."""
+    code: str | None = None
+    """For `PAIR`: six digits, however they are grouped."""
 
 
 class Accepted(Frozen):
@@ -153,6 +159,26 @@ class Deployments(Frozen):
     deployments: tuple[Deployment, ...]
 
 
+class Paired(Frozen):
+    """A voice that speaks for a person."""
+
+    person: str
+    whole_account: bool
+    """Everybody who speaks to the account's devices: Alexa recognised nobody when it was paired."""
+    locale: str
+    since: datetime
+    notify: bool = False
+    """Whether it wants to be told of its person's releases."""
+
+
+class Voices(Frozen):
+    """A person's voices: the one just paired (`PAIR`), those unpaired (`UNPAIR`), or all (`VOICES`)."""
+
+    kind: Literal["voices"] = "voices"
+    verb: Verb
+    voices: tuple[Paired, ...]
+
+
 class HelpWanted(Frozen):
     """The surface shows its help; `topic` is a verb or None for all."""
 
@@ -160,4 +186,4 @@ class HelpWanted(Frozen):
     topic: str | None = None
 
 
-Answer = Accepted | Offered | Held | Releases | Deployments | HelpWanted
+Answer = Accepted | Offered | Held | Releases | Deployments | Voices | HelpWanted

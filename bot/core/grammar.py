@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bot.core.arguments import (
@@ -48,6 +49,8 @@ __all__ = [
 ]
 
 LONGEST_TEXT = 3000
+_OF_VOICES = frozenset({Verb.PAIR, Verb.UNPAIR, Verb.VOICES})
+_CODE = re.compile(r"[0-9]{6}\Z", re.ASCII)
 
 
 def parse_slash(command: str, text: str, words: Vocabulary) -> Command | OpenForm:
@@ -92,8 +95,7 @@ def format_command(command: Command) -> str:
     if command.number:
         said.append(f"#{command.number}")
     said += [typed[0] for field, typed in OPTIONS.values() if getattr(command, field)]
-    if command.topic:
-        said.append(command.topic)
+    said += [typed for typed in (command.topic, command.code) if typed]
     if command.reason:
         said += ["--", command.reason if readable(command.reason) == command.reason else escaped(command.reason)]
     said = [part for part in said if part]
@@ -124,7 +126,22 @@ def _command(said: list[str], words: Vocabulary) -> Command | OpenForm:
     rest = said[found[1] :]
     if spec.takes(Parameter.TOPIC):
         return _help(rest)
+    if spec.verb in _OF_VOICES:
+        return _voices(spec, rest)
     return Reading(spec, rest, words).read()
+
+
+def _voices(spec: CommandSpec, rest: list[str]) -> Command:
+    """Read what takes a code or nothing at all."""
+    said = without_politeness(rest)
+    if spec.takes(Parameter.CODE):
+        code = "".join(said).replace("-", "")
+        if not _CODE.match(code):
+            raise NotUnderstood(say("voice.code.shape"))
+        return Command(verb=spec.verb, code=code)
+    if said:
+        raise NotUnderstood(say("grammar.left_over", word=shown(said), usage=usage(spec)))
+    return Command(verb=spec.verb)
 
 
 def _unknown_verb(said: list[str]) -> NotUnderstood:

@@ -132,17 +132,6 @@ class PairingCode(Frozen):
     expires: datetime
 
 
-class Paired(Frozen):
-    """A voice that speaks for a person."""
-
-    person: str
-    whole_account: bool
-    """Everybody who speaks to the account's devices, because Alexa recognised nobody when it was paired."""
-    locale: str
-    since: datetime
-    notify: bool = False
-
-
 class Numbers(Protocol):
     """What a chat needs of the voice desk: to hand on the number that somebody pressed."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.commands import Accepted, Answer, Command, Offered, Releases, Verb
 from bot.core.errors import SaysoError
 from bot.core.model import Actor, Release
-from bot.desk import again, deciding, holding, reading, starting
+from bot.desk import again, deciding, holding, pairing, reading, starting
 from bot.desk.parts import AlreadyDone, Also, Parts
 from bot.store import releases
 
@@ -25,6 +25,7 @@ _CHANGES: Mapping[Verb, Callable[[Parts, Actor, Command, str], Awaitable[Answer]
     Verb.OVERRIDE: again.override,
     Verb.HOLD: holding.hold,
     Verb.UNHOLD: holding.hold,
+    **pairing.VERBS,
 }
 _LOOKS: Mapping[Verb, Callable[[Parts, Actor, Command], Awaitable[Answer]]] = {
     Verb.STATUS: reading.status,

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from bot.catalogue import Catalogue
 from bot.core.command_table import COMMANDS, CommandSpec, usage
-from bot.core.commands import Accepted, Answer, Command, Deployments, Held, HelpWanted, Offered, Releases, Verb
+from bot.core.commands import (
+    Accepted,
+    Answer,
+    Command,
+    Deployments,
+    Held,
+    HelpWanted,
+    Offered,
+    Paired,
+    Releases,
+    Verb,
+    Voices,
+)
 from bot.core.errors import BadInput, NotFound, Refused, SaysoError
 from bot.core.holds import in_the_way, sentence
 from bot.core.model import Hold, Revision
@@ -17,7 +29,7 @@ _CONTAINED = 10
 """How many commits an offer lists."""
 
 
-def render(answer: Answer, asked: Command, catalogue: Catalogue) -> Said:
+def render(answer: Answer, asked: Command, catalogue: Catalogue) -> Said:  # noqa: PLR0911 -- one for each kind
     """Say an answer of the desk to what was `asked`."""
     match answer:
         case Accepted():
@@ -30,8 +42,33 @@ def render(answer: Answer, asked: Command, catalogue: Catalogue) -> Said:
             return releases(answer, catalogue)
         case Deployments():
             return deployments(answer, catalogue)
+        case Voices():
+            return voices(answer)
         case HelpWanted():
             return help_text(answer.topic, catalogue)
+
+
+def voices(answer: Voices) -> Said:
+    """List a person's voices, or say what became of them."""
+    if answer.verb is Verb.UNPAIR and answer.voices:
+        return Said("🔇 " + say("voices.unpaired", n=len(answer.voices)))
+    if not answer.voices:
+        return Said("🎙️ " + say("voices.none"))
+    if answer.verb is Verb.PAIR:
+        return Said("🎙️ " + say("voices.paired", what=_voice(answer.voices[0])))
+    lines = [
+        say(
+            "voices.notified" if each.notify else "voices.since",
+            what=_voice(each),
+            since=when(each.since),
+        )
+        for each in answer.voices
+    ]
+    return Said("\n".join(["🎙️ " + say("voices.list", n=len(lines)), *(f"• {line}" for line in lines)]))
+
+
+def _voice(voice: Paired) -> str:
+    return say("voices.account" if voice.whole_account else "voices.one", locale=safe(voice.locale))
 
 
 def problem(error: SaysoError) -> Said:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.voice import Paired
+from bot.core.commands import Paired
 from bot.store.tables import PAIRING_CODES, VOICE_KEY, VOICES, WRONG_TRIES
 
 
@@ -35,14 +35,12 @@ class Tries:
     locked_until: datetime | None = None
 
 
-async def key(c: AsyncConnection, fresh: str) -> bytes:
-    """Give this database's key for hashing; at first `fresh` (64 hex digits) becomes it."""
+async def key(c: AsyncConnection, fresh: str | None = None) -> bytes | None:
+    """Give this database's key for hashing; if it has none yet, `fresh` (64 hex digits) becomes it."""
+    if fresh:
+        await c.execute(_insert(c)(VOICE_KEY).values(id=1, key=fresh).on_conflict_do_nothing())
     found = await c.scalar(select(VOICE_KEY.c.key))
-    if found is None:
-        make = _insert(c)(VOICE_KEY).values(id=1, key=fresh).on_conflict_do_nothing()
-        await c.execute(make)
-        found = await c.scalar(select(VOICE_KEY.c.key))
-    return bytes.fromhex(str(found))
+    return bytes.fromhex(found) if found else None
 
 
 def hashed(key: bytes, *parts: str) -> str:

@@ -13,7 +13,7 @@ from bot.store import voices
 from bot.store.voices import Identity
 from bot.voice.parts import Parts
 
-_FRESH_KEY_BITS = 256
+_KEY_BITS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,8 @@ def may_pair(parts: Parts, known: Known) -> SaysoError | None:
 
 async def hash_key(parts: Parts) -> bytes:
     """Give the key that ids are hashed with; the first call in a database makes it."""
-    fresh = f"{parts.random.getrandbits(_FRESH_KEY_BITS):064x}"
+    fresh = f"{parts.random.getrandbits(_KEY_BITS):064x}"
     async with parts.database.write() as c:
-        return await voices.key(c, fresh)
+        key = await voices.key(c, fresh)
+    assert key is not None
+    return key
