@@ -17,7 +17,7 @@ MESSAGES: Mapping[str, str] = {
     "aws.discover.exists": "{path} is there already, and is left alone.",
     "aws.discover.exists.fix": "Name another file with --out, or none to see it here.",
     "aws.discover.done": "Wrote {path}: one environment.|Wrote {path}: {n} environments.",
-    "aws.discover.head": "A first catalogue, made from the names of pipelines and stages: check every name.\nAdd who may ask and approve: [people.ana] name = \"Ana\" slack = \"U…\"; then `sayso check` reads it.",
+    "aws.discover.head": 'A first catalogue, made from the names of pipelines and stages: check every name.\nAdd who may ask and approve: [people.ana] name = "Ana" slack = "U…"; then `sayso check` reads it.',
     "aws.discover.channel": 'channel = "releases"     where its cards appear: declare it as [channels.releases] slack = "C…"',
     "aws.discover.approvers": 'approvers = ["…"]       people or teams who may approve; without it everybody may',
     "aws.discover.no_gate": "No manual approval stands before this: whoever deploys, deploys.",
