@@ -18,9 +18,19 @@ class Sizes:
     idle_seconds: float = 8.0
     approvals: int = 30
     finished: int = 1000
+    databases: tuple[str, ...] = ("SQLite", "PostgreSQL")
+    load: int = 500
+    waiting: int = 1000
+    wide: int = 50
+    starts: int = 20
+    stored: tuple[int, ...] = (0, 1000, 10_000)
+    steps: int = 100
 
 
-TINY = Sizes(acks=5, cards=1, crowd=3, pipelines=1, idle_seconds=0.2, approvals=2, finished=5)
+TINY = Sizes(
+    acks=5, cards=1, crowd=3, pipelines=1, idle_seconds=0.2, approvals=2, finished=5, databases=("SQLite",), load=2,
+    waiting=3, wide=3, starts=1, stored=(0, 3), steps=2,
+)  # fmt: skip
 """Only shows that everything still runs."""
 
 

@@ -1,0 +1,59 @@
+"""One pipeline as wide and long as CodePipeline allows: no action may cost more for how many there are."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.bench.figures import Figure, Sizes
+from tests.bench.nothing import plug_in
+from tests.bench.served import SLOTS, declaration, in_bash, no_op, serving
+from tests.support.programs import running
+from tests.support.small_service import SmallServices
+
+
+def measure(root: Path, sizes: Sizes) -> Iterator[Figure]:
+    """Run it by itself and as a release with a card, beside as many actions in pipelines of few, and beside bash."""
+    side, actions = sizes.wide, sizes.wide**2
+    with serving(root / "alone") as server:
+        few = [f"few-{number}" for number in range(max(1, actions // 5))]
+        for name in few:
+            server.create(declaration(name, {f"S{number}": [no_op()] for number in range(1, 5)}))
+        server.create(declaration("wide", _stages(side)))
+        bash = in_bash(SLOTS, max(1, actions // SLOTS))
+        narrow, alone = (_seconds(server, names) for names in (few, ["wide"]))
+        memory = server.memory()
+    told = f"one pipeline of {side} x {side} actions"
+    yield Figure(f"{told}", alone, "s", narrow, "as many in pipelines of 5", ratio_aim=1.5)
+    yield Figure(f"{told}, memory after that", memory, "MB")
+    followed = _as_release(root, side)
+    yield Figure(f"{told}, as a release with its card", followed, "s", alone, "without a release", ratio_aim=2)
+    yield Figure(f"{told}, as a release with its card ", followed, "s", bash, "bash: as many shells of `true`")
+
+
+def _stages(side: int) -> dict[str, list[dict[str, Any]]]:
+    names = [*(f"S{number}" for number in range(1, side - 1)), "Production"]
+    return {name: [no_op(number) for number in range(side)] for name in names}
+
+
+def _seconds(server: Any, names: list[str]) -> float:
+    began = time.perf_counter()
+    server.start_all(names)
+    return float(server.until(lambda: server.under_way() == 0, "all have ended") - began)
+
+
+def _as_release(root: Path, side: int) -> float:
+    def pipeline(name: str) -> dict[str, Any]:
+        return {"pipeline": {"name": name, "stages": declaration(name, _stages(side))["stages"]}}
+
+    with running(SmallServices(root / "release", pipeline=pipeline), PYTHONPATH=plug_in(root / "plugin")) as programs:
+        began = time.perf_counter()
+        asked = json.dumps({"service": "alpha", "environment": "prod"})
+        programs.api.post("api/v1/releases", content=asked, headers={"Content-Type": "application/json"})
+        while not (listed := programs.api.get("api/v1/releases", params={"active": False}).json()["releases"]):
+            time.sleep(0.5)
+        assert listed[0]["status"] == "succeeded", listed[0]["detail"]
+        return time.perf_counter() - began
