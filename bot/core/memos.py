@@ -1,4 +1,4 @@
-"""What Sayso tells or asks a person directly, about something that is no release yet."""
+"""What Sayso tells or asks a person or a channel about something that is no release."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from bot.core.commands import Verb
-from bot.core.model import Frozen
+from bot.core.model import Frozen, Hold
 
 
 class Outcome(StrEnum):
@@ -56,7 +56,19 @@ class LockNotice(Frozen):
     until: datetime
 
 
-Memo = Annotated[Question | LockNotice, Field(discriminator="kind")]
+class HoldNotice(Frozen):
+    """Somebody wants an environment held, or open again."""
+
+    kind: Literal["hold"] = "hold"
+    service: str
+    name: str
+    """The person's."""
+    hold: Hold
+    refused: str | None = None
+    """Why the backend would not."""
+
+
+Memo = Annotated[Question | LockNotice | HoldNotice, Field(discriminator="kind")]
 
 MEMO: TypeAdapter[Memo] = TypeAdapter(Memo)
 """Reads and writes memos as JSON."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot.catalogue import Environment
 from bot.core import policy
 from bot.core.commands import Command, Held, Verb
 from bot.core.errors import BackendError, Conflict
 from bot.core.events import EnvironmentHeld, EnvironmentOpened
 from bot.core.holds import sentence
+from bot.core.memos import HoldNotice
 from bot.core.model import Actor, Hold
 from bot.core.ports import Capability
 from bot.core.wording import say
 from bot.desk.parts import Parts
-from bot.store import holds, intents, releases
+from bot.store import holds, intents, messages, releases
 from bot.store.holds import HoldWish
+from bot.store.messages import Purpose
 
 _LOOK = 0.2
 """Seconds between two looks at a wish that another server may be carrying out."""
@@ -49,6 +53,7 @@ async def hold(desk: Parts, actor: Actor, command: Command, key: str) -> Held:
             told = kind(environment=name, by=actor.person, reason=command.reason)
             for release in await holds.show(c, service, desk.sharing(service, name), [told], now):
                 desk.tell(release)
+            await _announce(desk, c, wish)
             await intents.remember(c, key, "", now)
     desk.asked.fire("")
     wish = await _taken(desk, wish)
@@ -66,6 +71,25 @@ async def _place(desk: Parts, command: Command) -> tuple[str, str, Environment]:
             release = await releases.get(c, command.release)
         return desk.environment(release.service, release.environment)
     return desk.environment(command.service, command.environment)
+
+
+async def _announce(desk: Parts, c: AsyncConnection, wish: HoldWish) -> None:
+    """Let everybody in the service's channel know; the watcher rewrites it once the backend has answered."""
+    channel = desk.catalogue.card_channel(wish.service)
+    if channel is None:
+        return
+    notice = HoldNotice(service=wish.service, name=desk.catalogue.name_of(wish.hold.by), hold=wish.hold)
+    await messages.add(
+        c,
+        message_id=wish.notice,
+        release_id=wish.notice,
+        purpose=Purpose.MEMO,
+        destination=channel,
+        event_position=0,
+        urgent=True,
+        body=notice.model_dump(mode="json"),
+        now=wish.hold.since,
+    )
 
 
 def _stage(desk: Parts, service: str, name: str, environment: Environment) -> str:

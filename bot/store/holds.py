@@ -24,6 +24,11 @@ class HoldWish(Frozen):
     refused: str | None = None
     """Why the backend would not; then what was wished before still counts."""
 
+    @property
+    def notice(self) -> str:
+        """Name the message that tells it in the service's channel."""
+        return f"hold-{self.id}"
+
 
 def _wish(row: Any) -> HoldWish:
     hold = Hold(

@@ -18,11 +18,12 @@ from tenacity import (
 from bot.catalogue import Catalogue
 from bot.core.errors import BackendError, BackendUnavailable, Conflict, NotFound
 from bot.core.events import VerbFailed
+from bot.core.memos import HoldNotice
 from bot.core.ports import Backend
 from bot.core.wording import say
 from bot.incidents import incident
 from bot.signals import Signal
-from bot.store import holds
+from bot.store import holds, messages
 from bot.store.database import Database
 from bot.store.holds import HoldWish
 from bot.store.leases import Leases
@@ -118,6 +119,10 @@ class Doorkeeper:
             stages = {}
         async with self._database.write() as c:
             await holds.settle(c, wish, refused)
+            settled = await holds.get(c, wish.id)
+            name = self._catalogue.name_of(wish.hold.by)
+            notice = HoldNotice(service=wish.service, name=name, hold=settled.hold, refused=refused)
+            await messages.rewrite(c, wish.notice, notice.model_dump(mode="json"))
             shown = await holds.show(c, wish.service, frozenset(stages.values()), told, now)
         for release in shown:
             self._changed.fire(release.id)

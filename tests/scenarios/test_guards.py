@@ -11,9 +11,12 @@ from bot.core.commands import Accepted, Deployments, Held, Verb
 from bot.core.errors import BackendError, BackendUnavailable, Conflict, NotFound, NotUnderstood, Refused
 from bot.core.events import OverrideRequested
 from bot.core.holds import in_the_way, waits_at
+from bot.core.memos import MEMO
 from bot.core.model import ActionKind, HeldBy, Release, Status
-from bot.store import holds, intents
+from bot.slack.cards.memos import draw
+from bot.store import holds, intents, messages
 from bot.store.database import Database
+from bot.store.messages import Purpose
 from bot.watcher.carrying import GIVE_UP_AFTER, carry_out
 from integrations.local.states import Hook
 from tests.support.desk_world import PIPELINE, World, catalogue, now, open_world
@@ -115,6 +118,32 @@ async def test_a_retry_that_the_backend_never_confirmed_is_shown_as_the_run_stan
         seen = await world.when_status(release, Status.FAILED)
         assert seen.detail == failed.detail
         assert not seen.active
+
+
+async def notices(world: World) -> list[str]:
+    """What is to stand in the service's channel about held environments."""
+    async with world.database.read() as c:
+        due = [message for message in await messages.due(c) if message.purpose is Purpose.MEMO]
+    assert {message.destination for message in due} == {"C0RELEASES"}
+    return [draw(MEMO.validate_python(message.body)).text for message in due]
+
+
+async def test_the_services_channel_reads_who_holds_and_opens_an_environment(world: World) -> None:
+    world.patience = 0
+    await world.stop_watching()
+    place = {"service": "shop", "environment": "prod"}
+    await world.do("ana", Verb.HOLD, **place, reason="<!here> 12")
+    told = "⛔ Ana holds the way into *prod* of *shop*: &lt;!here&gt; 12"
+    assert await notices(world) == [f"{told} · its pipeline has not confirmed that yet"]
+    world.start_watching()
+    await until(lambda: notices(world), lambda seen: seen == [told])
+    world.patience = 60
+    await world.do("ben", Verb.UNHOLD, **place)
+    assert (await notices(world))[1] == "✅ Ben opened the way into *prod* of *shop* again"
+    world.backend.failing = [BackendError("Access is denied.")]
+    with pytest.raises(BackendError):
+        await world.do("ben", Verb.HOLD, **place)
+    assert (await notices(world))[2].endswith("that was not possible: Access is denied.")
 
 
 async def test_a_held_environment_keeps_what_comes_waiting_before_it(world: World) -> None:

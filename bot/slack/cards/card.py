@@ -9,7 +9,7 @@ from bot.core.wording import duration, say
 from bot.deliver.telling import Style
 from bot.slack.cards import failure, gate, stages
 from bot.slack.cards.markup import bold, code, context, link, section, words
-from bot.slack.cards.scene import ICONS, Scene
+from bot.slack.cards.scene import Scene
 from bot.slack.content import Block, SlackContent
 from bot.slack.said import when
 
@@ -56,7 +56,7 @@ def _size(value: object) -> int:
 def sentence(scene: Scene) -> str:
     """Say who ships what to where."""
     release = scene.release
-    return f"{ICONS[scene.status]} " + say(
+    return f"{scene.icon} " + say(
         _verb(scene),
         who=bold(scene.requester),
         service=bold(release.service),

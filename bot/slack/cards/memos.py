@@ -1,8 +1,8 @@
-"""Draws what a person is asked or told beside their releases: whether it was they who spoke, and locks."""
+"""Draws what is asked or told beside releases: whether it was they who spoke, locks, and held environments."""
 
 from __future__ import annotations
 
-from bot.core.memos import LockNotice, Memo, Question
+from bot.core.memos import HoldNotice, LockNotice, Memo, Question
 from bot.core.wording import say
 from bot.slack.buttons import tap_id, tap_value
 from bot.slack.cards.markup import bold, prose, section, words
@@ -18,6 +18,19 @@ def draw(memo: Memo) -> SlackContent:
         case LockNotice():
             line = say(f"memo.lock.{memo.what}", who=bold(memo.name), when=when(memo.until), n=memo.tries)
             return SlackContent(line, [section(line)])
+        case HoldNotice():
+            line = _held(memo)
+            return SlackContent(line, [section(line)])
+
+
+def _held(notice: HoldNotice) -> str:
+    hold = notice.hold
+    place = {"environment": bold(hold.environment), "service": bold(notice.service), "who": words(notice.name)}
+    if notice.refused is not None:
+        return say("memo.hold.refused", why=prose(notice.refused, 500), **place)
+    why = f": {words(hold.reason, 500)}" if hold.reason else ""
+    line = say("memo.hold.closed" if hold.closed else "memo.hold.open", why=why, **place)
+    return line if hold.done else f"{line} · {say('memo.hold.unconfirmed')}"
 
 
 def _question(asked: Question) -> SlackContent:

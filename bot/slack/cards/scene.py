@@ -68,6 +68,11 @@ class Scene:
         return self.release.status
 
     @property
+    def icon(self) -> str:
+        """Give the sign of how it stands; before a held environment nothing runs."""
+        return ICONS[Status.WAITING if waits_at(self.release) else self.status]
+
+    @property
     def status_words(self) -> str:
         """Say how it stands, honestly: what is only asked for has not begun, what begins is not done."""
         if self.release.active and not self.release.stopped_by and (hold := waits_at(self.release)):
