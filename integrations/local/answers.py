@@ -83,6 +83,7 @@ class ActionExecutionRecord:
     id: str
     """actionExecutionId or ruleExecutionId: each attempt has its own."""
     execution_id: str
+    pipeline: str
     version: int
     stage: str
     name: str

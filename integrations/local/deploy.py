@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from bot.core.errors import SaysoError
 from bot.core.model import Rollout
 from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result
 from integrations.local.deploy_plan import Applications, DeploymentGroup, DeploymentTarget, prepare
+from integrations.local.deploy_record import hidden, record_of
 from integrations.local.driven import Driven, lost_result
 from integrations.local.files import remove
 from integrations.local.host import Host
-from integrations.local.processes import Lost, clean_environment, end, marked
+from integrations.local.processes import Lost, clean_environment, end, marked, write_durably
 
 __all__ = ["CodeDeployRunner", "DeploymentGroup", "DeploymentTarget"]
 
+RECORD = "deployment.json"
+"""Stands beside the attempt's log, and stays: what was done to which target."""
 HOOK = "SAYSO_HOOK"
 """Environment variable of a hook's processes, and so of the services it starts: attempt, target, event, number."""
 
@@ -53,13 +58,15 @@ class CodeDeployRunner:
 
     async def perform(self, attempt: Attempt, *, interrupted: bool) -> Result:
         """Deploy to all targets, or go on with the deployment that an earlier server began."""
-        work, story = Driven(attempt, self._host, self._secrets), DeployStory()
+        work = Driven(attempt, self._host, self._secrets)
+        story = DeployStory(attempt.log.with_name(RECORD), work)
         try:
             return await self._perform(attempt, work, story, interrupted=interrupted)
         except asyncio.CancelledError:
             await work.cancelled()
             if not attempt.leaving():
                 await story.end_hook(work)
+                await asyncio.to_thread(story.keep)
             raise
         except OSError as problem:  # such as a full disk while its log is written
             await work.end()
@@ -79,6 +86,7 @@ class CodeDeployRunner:
         except (SaysoError, OSError) as problem:
             return await work.failed(problem)
         await work.follow(story)
+        await asyncio.to_thread(story.keep)
         assert work.process is not None
         assert work.log is not None
         outcome, detail = story.verdict(work.process.exit_code())
@@ -96,13 +104,20 @@ class CodeDeployRunner:
 class DeployStory:
     """What a deployment's journal says."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: Path, work: Driven) -> None:
+        """Tell `file` what is done to which target, as a `DeploymentRecord`."""
         self.rollout: Rollout | None = None
+        self._file, self._work = file, work
+        self._journal: list[Mapping[str, Any]] = []
+        self._kept = 0
         self._last: Mapping[str, Any] = {}
         self._hook: str | None = None
 
     def read(self, event: Mapping[str, Any]) -> Progress | None:
         """Take an event; each step is told at once."""
+        self._journal.append(event)
+        if "targets" in event:
+            return None
         self._last = event
         self._hook = event.get("hook")
         self.rollout = Rollout(done=event["done"], total=event["total"], step=event["step"], target=event["target"])
@@ -112,8 +127,22 @@ class DeployStory:
         return Progress(detail=f"{event['target']}: {event['step']}{script}", rollout=self.rollout)
 
     def look(self) -> Progress | None:
-        """See nothing beside the journal."""
+        """See nothing beside the journal, but write down what it says."""
+        self.keep()
         return None
+
+    def keep(self) -> None:
+        """Write down what is done to which target, if that is news. Blocks."""
+        journal = list(self._journal)
+        if len(journal) == self._kept:
+            return
+        log = self._work.log
+        record = record_of(journal, log.tail().lines if log else ())
+        if log:
+            record = hidden(record, log.hide)
+        with contextlib.suppress(OSError):  # such as a full disk: the log says it, and the deployment is what counts
+            write_durably(self._file, record.model_dump_json())
+            self._kept = len(journal)
 
     @property
     def where(self) -> str:

@@ -52,19 +52,22 @@ class Deployment:
     def run(self) -> int:
         """Deploy to all targets, until one fails; gives 0 if none did."""
         try:
+            self.tell(targets=[target["name"] for target in self.plan["targets"]])
             for target in self.plan["targets"]:
                 self.at = {"target": target["name"], "step": ""}
                 self.deploy(target)
                 self.done += 1
         except Broken as broken:
             self.say(f"{self.at['step']}: {broken}")
-            self.tell(verdict="failed", detail=f"{self.at['target']}: {self.at['step']}: {broken}")
+            detail = f"{self.at['target']}: {self.at['step']}: {broken}"
+            self.tell(verdict="failed", detail=detail, code=broken.code, script=broken.script, message=str(broken))
             return 1
         except OSError as error:
             name = Path(str(error.filename)).name if error.filename else self.at["target"]
             self.say(f"{self.at['step']}: {error}")
             sentence = f"{name} can't be used: {error.strerror or error}"
-            self.tell(verdict="failed", detail=f"{self.at['target']}: {self.at['step']}: {sentence}")
+            detail = f"{self.at['target']}: {self.at['step']}: {sentence}"
+            self.tell(verdict="failed", detail=detail, code="UnknownError", script="", message=sentence)
             return 1
         except Stopped:
             self.say(f"{self.at['step']}: stopped")
@@ -143,9 +146,13 @@ class Deployment:
     ) -> None:
         """Run one script to its end; what it started in the background goes on: that is the deployment."""
         path = bundle / script["location"]
+
+        def failed(code: str, what: str) -> Broken:
+            return Broken(f"`{script['location']}` {what}", code=code, script=script["location"])
+
         environment = {**target["environment"], "LIFECYCLE_EVENT": event, "SAYSO_HOOK": mark}
         if not path.is_file():
-            raise Broken(f"`{script['location']}` is not in the bundle (any more)")
+            raise failed("ScriptMissing", "is not in the bundle (any more)")
         self.say(f"{event}: {script['location']}")
         path.chmod(path.stat().st_mode | 0o555)
         options: dict[str, Any] = {"cwd": bundle, "stdin": subprocess.DEVNULL, "start_new_session": True}
@@ -158,18 +165,18 @@ class Deployment:
                     raise
                 process = subprocess.Popen(["/bin/sh", str(path)], env=environment, **options)
         except OSError as error:
-            raise Broken(f"`{script['location']}` can't be run: {error.strerror}") from error
+            raise failed("ScriptNotExecutable", f"can't be run: {error.strerror}") from error
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
             end(process)
-            raise Broken(f"`{script['location']}` took longer than {seconds:.0f} seconds and was ended") from None
+            raise failed("ScriptTimedOut", f"took longer than {seconds:.0f} seconds and was ended") from None
         except Stopped:
             end(process)
             raise
         if code != 0:
             shown = code if code > 0 else 128 - code
-            raise Broken(f"`{script['location']}` ended with exit code {shown}")
+            raise failed("ScriptFailed", f"ended with exit code {shown}")
 
     def user(self, name: str | None, environment: dict[str, str]) -> dict[str, Any]:
         """Find how to run as somebody else; only root can, others run it as they are and say so."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import difflib
-import hashlib
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ from bot.core.errors import BadFile, Mistake
 from bot.core.model import Frozen
 from bot.core.ports import BASE, Label
 from integrations.local.actions import Attempt
+from integrations.local.external import deployment_id
 from integrations.local.files import Unfit, read_text, within
 from integrations.specs.appspec import EVENTS, LONGEST, Appspec, inside, parse_appspec
 
@@ -74,7 +73,7 @@ def prepare(attempt: Attempt, applications: Applications, inherited: Mapping[str
     spec = parse_appspec(read_text(bundle / file, file, missing), file)
     if wrong := _missing(spec, bundle, file):
         raise BadFile(wrong)
-    deployment = "d-" + base64.b32encode(hashlib.sha256(attempt.id.encode()).digest()).decode()[:9]
+    deployment = deployment_id(attempt.id)
     variables = {  # CodeDeploy User Guide, "Environment variable availability for hooks"
         "APPLICATION_NAME": application,
         "DEPLOYMENT_GROUP_NAME": group_name,

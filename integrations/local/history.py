@@ -113,7 +113,7 @@ def _attempts() -> sa.Select[Any]:
     t, a, e, s = ATTEMPTS.c, ACTIONS.c, EXECUTIONS.c, STAGES.c
     return (
         sa.select(ATTEMPTS, a.name, a.declaration, a.category, a.state.label("action_state"),
-                  a.attempt.label("last_attempt"), a.detail.label("action_detail"), e.version,
+                  a.attempt.label("last_attempt"), a.detail.label("action_detail"), e.version, e.pipeline,
                   s.name.label("stage_name"))
         .join(ACTIONS, t.action == a.id)
         .join(EXECUTIONS, t.execution == e.id)
@@ -129,7 +129,8 @@ def _attempt(row: Any) -> ActionExecutionRecord:
     declaration = model.model_validate(row.declaration).model_dump(mode="json", by_alias=True, exclude_unset=True)
     error = {State.FAILED: "JobFailed", State.UNKNOWN: "Interrupted"}.get(State(state), "")
     return ActionExecutionRecord(
-        id=row.id, execution_id=row.execution, version=row.version, stage=row.stage_name, name=row.name,
+        id=row.id, execution_id=row.execution, pipeline=row.pipeline, version=row.version, stage=row.stage_name,
+        name=row.name,
         attempt=row.attempt, hook=Hook(row.hook) if row.hook else None, status=shown(state), started=row.begun,
         updated=row.ended or row.begun, by=decision.by if decision else "", declaration=declaration,
         resolved=row.configuration, inputs=row.inputs, outputs=row.outputs, variables=row.variables,

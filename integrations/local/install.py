@@ -17,6 +17,11 @@ from typing import Any
 class Broken(Exception):
     """The deployment fails here; the text says why."""
 
+    def __init__(self, sentence: str, *, code: str = "UnknownError", script: str = "") -> None:
+        """Say it; `code` as CodeDeploy's LifecycleErrorCode, `script` is the one that failed, if it was one."""
+        self.code, self.script = code, script
+        super().__init__(sentence)
+
 
 def install(plan: dict[str, Any], bundle: Path, root: Path) -> Iterator[str]:
     """Install into `root` (User Guide, "AppSpec 'files' section" and "Rollback behavior with existing content").

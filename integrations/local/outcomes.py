@@ -29,8 +29,9 @@ async def write(c: AsyncConnection, work: Work, result: Result, digests: Mapping
         await c.execute(sa.delete(ARTIFACTS).where(where))
         kept = {"execution": work.execution_id, "name": name, "digest": digest}
         await c.execute(sa.insert(ARTIFACTS).values(kept))
-    told = {"outputs": dict(digests), "variables": dict(result.variables), "external_id": result.external_id,
-            "external_url": result.url}  # fmt: skip
+    told: dict[str, Any] = {"outputs": dict(digests), "variables": dict(result.variables), "external_url": result.url}
+    if result.external_id:
+        told["external_id"] = result.external_id
     await c.execute(sa.update(ATTEMPTS).where(ATTEMPTS.c.id == work.key).values(told))
     values: dict[str, Any] = {}
     if work.declaration.namespace and result.variables:

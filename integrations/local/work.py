@@ -21,6 +21,7 @@ from bot.core.ports import Transactions
 from integrations.local import records
 from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result, Runner
 from integrations.local.artifacts import ArtifactStore
+from integrations.local.external import external_id
 from integrations.local.host import Host
 from integrations.local.progress import Reporter
 from integrations.local.providers import Providers, unavailable
@@ -188,7 +189,10 @@ class Workshop:
                 )
                 names = [artifact.name for artifact in declaration.input_artifacts]
                 inputs = {name: artifacts[name] for name in names if name in artifacts}
-                known = {"configuration": configuration, "inputs": inputs}
+                known = {
+                    "configuration": configuration, "inputs": inputs,
+                    "external_id": external_id(declaration, f"{action_id}#{attempt}"),
+                }  # fmt: skip
                 await c.execute(sa.insert(ATTEMPTS).values({**intent, **known}))
         asked = row.asked.get(row.name)
         revision = Revision(id=asked["value"], ref=asked["value"]) if asked else None

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ from bot.store.migrate import migrate
 from integrations.local import MIGRATIONS, VERSION_TABLE
 from integrations.local.aws.serving import open_endpoint
 from integrations.local.backend import LocalBackend
+from integrations.local.target import LocalTarget
 from tests.playground.serving import listening
 from tests.support.local_world import LocalWorld
 from tests.support.waiting import until
@@ -44,6 +45,8 @@ class AwsWorld:
     local: LocalWorld
     codepipeline: Any
     codebuild: Any
+    codedeploy: Any
+    logs: Any
 
     async def call(self, operation: str, **given: Any) -> dict[str, Any]:
         """Call CodePipeline by boto3, as `get_pipeline_state`."""
@@ -52,6 +55,14 @@ class AwsWorld:
     async def build(self, operation: str, **given: Any) -> dict[str, Any]:
         """Call CodeBuild by boto3."""
         return await _called(self.codebuild, operation, given)
+
+    async def deployment(self, operation: str, **given: Any) -> dict[str, Any]:
+        """Call CodeDeploy by boto3."""
+        return await _called(self.codedeploy, operation, given)
+
+    async def log(self, **given: Any) -> dict[str, Any]:
+        """Call CloudWatch Logs' GetLogEvents by boto3."""
+        return await _called(self.logs, "get_log_events", given)
 
     async def refused(self, operation: str, **given: Any) -> str:
         """Call CodePipeline by boto3; gives the name of the modelled exception that it raises."""
@@ -62,13 +73,13 @@ class AwsWorld:
         assert isinstance(refusal.value, self.codepipeline.exceptions.from_code(told["Code"]))
         return str(told["Code"])
 
-    async def cli(self, *words: str) -> Any:
+    async def cli(self, *words: str, service: str = "codepipeline") -> Any:
         """Run the AWS CLI; gives what it prints, as JSON."""
-        code, told, error = await self.cli_raw(*words)
+        code, told, error = await self.cli_raw(*words, service=service)
         assert code == 0, error
         return json.loads(told) if told.strip() else None
 
-    async def cli_raw(self, *words: str) -> tuple[int, str, str]:
+    async def cli_raw(self, *words: str, service: str = "codepipeline") -> tuple[int, str, str]:
         """Run the AWS CLI; gives exit code, output and errors."""
         program = Path(sys.executable).with_name("aws")
         environment = {
@@ -77,7 +88,7 @@ class AwsWorld:
             "HOME": str(self.local.root), "AWS_EC2_METADATA_DISABLED": "true",
         }  # fmt: skip
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(program), "codepipeline", *words, "--output", "json", env=environment,
+            sys.executable, str(program), service, *words, "--output", "json", env=environment,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         told, error = await process.communicate()
@@ -173,18 +184,22 @@ async def serving_aws(backend: LocalBackend) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_aws_world(root: Path, database_url: str | None = None) -> AsyncIterator[AwsWorld]:
-    """Run it for the time of the block; every answer is checked against the service's model."""
+async def open_aws_world(
+    root: Path, database_url: str | None = None, *, targets: Sequence[LocalTarget] = ()
+) -> AsyncIterator[AwsWorld]:
+    """Run it for the time of the block; pipelines take their projects and applications from `targets`."""
     local = LocalWorld(root)
     engine = open_engine(database_url or f"sqlite:///{root / 'sayso.db'}")
     await migrate(engine, MIGRATIONS, VERSION_TABLE)
     (root / "data").mkdir()
-    backend = LocalBackend(Database(engine), root / "data", lambda: datetime.now(UTC), lambda: str(uuid4()))
+    backend = LocalBackend(
+        Database(engine), root / "data", lambda: datetime.now(UTC), lambda: str(uuid4()), targets=targets
+    )
     await backend.open()
     config = Config(retries={"total_max_attempts": 1})
     try:
         async with serving_aws(backend) as url:
-            services = ("codepipeline", "codebuild")
+            services = ("codepipeline", "codebuild", "codedeploy", "logs")
             clients = [aws_session().client(each, endpoint_url=url, config=config) for each in services]
             try:
                 yield AwsWorld(backend, url, local, *clients)

@@ -16,6 +16,7 @@ from bot.core.model import Revision, TestReport
 from integrations.local.actions import Progress
 from integrations.local.aws import names
 from integrations.local.engine import Engine
+from integrations.local.external import build_id
 from integrations.local.states import State
 from integrations.local.tables import ACTIONS, ATTEMPTS, EXECUTIONS
 from integrations.local.work import home_of
@@ -54,7 +55,7 @@ class Build:
     @property
     def id(self) -> str:
         """Give its id, as CODEBUILD_BUILD_ID."""
-        return names.build_id(self.project, self.attempt)
+        return build_id(self.project, self.attempt)
 
     @property
     def arn(self) -> str:

@@ -167,9 +167,19 @@ def _build(build: Build, groups: Sequence[Group]) -> dict[str, Any]:
         "sourceVersion": revision, "resolvedSourceVersion": revision, "source": {"type": "CODEPIPELINE"},
         "initiator": f"codepipeline/{build.pipeline}",
         "phases": [_phase(phase) for phase in phases] or _preparation(build, status),
-        "logs": {"groupName": "sayso", "streamName": build.attempt},
+        "logs": _logs(build),
         "exportedEnvironmentVariables": [{"name": key, "value": value} for key, value in build.exported.items()],
         "reportArns": [_report_arn(build, group) for group in groups],
+    }  # fmt: skip
+
+
+def _logs(build: Build) -> dict[str, Any]:
+    """Say where GetLogEvents finds the log."""
+    group = names.build_log_group(build.project)
+    return {
+        "groupName": group, "streamName": build.attempt,
+        "cloudWatchLogsArn": names.log_stream_arn(group, build.attempt, build.region),
+        "cloudWatchLogs": {"status": "ENABLED", "groupName": group, "streamName": build.attempt},
     }  # fmt: skip
 
 

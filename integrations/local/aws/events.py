@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from integrations.local.actions import BuildPhase, Progress
 from integrations.local.aws import names
 from integrations.local.aws.changes import Kind, StateChange, state_changes
+from integrations.local.external import external_id
 from integrations.local.journal import Change
 from integrations.local.tables import ACTIONS, EXECUTIONS
 from integrations.specs.pipeline import ActionDeclaration
@@ -101,17 +102,17 @@ def _details(change: StateChange, execution: Any, actions: Mapping[str, Any]) ->
     }  # fmt: skip
     builds = what.provider == "CodeBuild"
     project = declared.configuration.get("ProjectName") or row.name
-    build = names.build_id(project, f"{row.id}#{change.attempt}")
+    outside = external_id(declared, f"{row.id}#{change.attempt}")
     if change.state != "STARTED":
         result: dict[str, Any] = {"external-execution-summary": row.detail[:LONGEST]}
-        if builds:
-            result["external-execution-id"] = build
+        if outside:
+            result["external-execution-id"] = outside
         if change.state == "FAILED":
             result["error-code"] = "JobFailed"
         detail["execution-result"] = result
     yield source, kind, resource, detail
     if builds:
-        arn = names.build_arn(build, declared.region)
+        arn = names.build_arn(outside, declared.region)
         yield "aws.codebuild", "CodeBuild Build State Change", arn, _build(change, row, execution, project, arn)
 
 
@@ -127,7 +128,7 @@ def _build(change: StateChange, row: Any, execution: Any, project: str, arn: str
         "initiator": f"codepipeline/{execution.pipeline}",
         "build-start-time": _spoken(row.started),
         "source": {"type": "CODEPIPELINE"},
-        "logs": {"group-name": "sayso", "stream-name": f"{row.id}#{change.attempt}"},
+        "logs": {"group-name": names.build_log_group(project), "stream-name": f"{row.id}#{change.attempt}"},
         "phases": [_phase(phase) for phase in phases],
     }
     return {

@@ -92,6 +92,7 @@ def action_execution(record: ActionExecutionRecord) -> dict[str, Any]:
     asked, told = _attempt(record)
     asked["actionTypeId"] = record.declaration["actionTypeId"]
     asked["namespace"] = record.declaration.get("namespace")
+    told["executionResult"]["logStreamARN"] = _log_stream(record)
     told |= {"outputArtifacts": _artifacts(record.outputs), "outputVariables": dict(record.variables)}
     return _common(record) | {
         "actionExecutionId": record.id, "actionName": record.name, "input": asked, "output": told,
@@ -121,19 +122,18 @@ def _attempt(record: ActionExecutionRecord) -> tuple[dict[str, Any], dict[str, A
         "inputArtifacts": _artifacts(record.inputs),
     }  # fmt: skip
     result = {
-        "externalExecutionId": _external_id(record), "externalExecutionUrl": record.external_url,
+        "externalExecutionId": record.external_id or None, "externalExecutionUrl": record.external_url,
         "externalExecutionSummary": clipped(record.summary), "errorDetails": _error(record),
     }  # fmt: skip
     return asked, {"executionResult": result}
 
 
-def _external_id(record: ActionExecutionRecord) -> str | None:
-    """Give what the runner calls its work; a build is called after its attempt, as in CODEBUILD_BUILD_ID."""
+def _log_stream(record: ActionExecutionRecord) -> str | None:
+    """Say where GetLogEvents finds what a Commands action printed (API reference, "ActionExecutionResult")."""
     kind = record.declaration.get("actionTypeId", {})
-    if kind.get("provider") == "CodeBuild":
-        project = (record.declaration.get("configuration") or {}).get("ProjectName") or record.name
-        return names.build_id(project, record.id)
-    return record.external_id or None
+    if kind.get("category") != "Compute":
+        return None
+    return names.log_stream_arn(names.pipeline_log_group(record.pipeline), record.id, record.declaration.get("region"))
 
 
 def _artifacts(found: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -181,7 +181,8 @@ def action_state(record: ActionState) -> dict[str, Any]:
     return {
         "actionName": record.name,
         "currentRevision": _revision(record.revision),
-        "latestExecution": latest and {"actionExecutionId": latest.id, **_latest(latest)},
+        "latestExecution": latest
+        and {"actionExecutionId": latest.id, "logStreamARN": _log_stream(latest), **_latest(latest)},
         "revisionUrl": record.revision.url if record.revision else None,
         "entityUrl": record.url,
     }
@@ -190,7 +191,7 @@ def action_state(record: ActionState) -> dict[str, Any]:
 def _latest(record: ActionExecutionRecord) -> dict[str, Any]:
     return {
         "status": str(record.status), "summary": clipped(record.summary), "lastStatusChange": record.updated,
-        "token": record.token, "lastUpdatedBy": record.by or None, "externalExecutionId": _external_id(record),
+        "token": record.token, "lastUpdatedBy": record.by or None, "externalExecutionId": record.external_id or None,
         "externalExecutionUrl": record.external_url, "errorDetails": _error(record),
     }  # fmt: skip
 

@@ -12,8 +12,10 @@ from pydantic import SecretStr
 from integrations.local.aws import names
 from integrations.local.aws.build_records import Builds
 from integrations.local.aws.builds import BuildOperations
+from integrations.local.aws.deployments import DeploymentOperations
 from integrations.local.aws.endpoint import Endpoint, Service, load_model
 from integrations.local.aws.events import Describer
+from integrations.local.aws.log_events import LogOperations
 from integrations.local.aws.outbox import Outbox
 from integrations.local.aws.paging import Pages
 from integrations.local.aws.pipelines import PipelineOperations
@@ -38,9 +40,12 @@ async def open_endpoint(
     engine, caller = backend.engine, f"arn:aws:iam::{names.ACCOUNT}:user/{key_id.get_secret_value()}"
     pipelines = PipelineOperations(backend.codepipeline, Pages(secret), caller, engine.new_id)
     builds = BuildOperations(Builds(engine), Pages(secret, "InvalidInputException"))
+    deployments, logs = DeploymentOperations(engine, Pages(secret)), LogOperations(engine)
     services = [
         Service(await asyncio.to_thread(load_model, "codepipeline"), pipelines.table()),
         Service(await asyncio.to_thread(load_model, "codebuild"), builds.table(), "InvalidInputException"),
+        Service(await asyncio.to_thread(load_model, "codedeploy"), deployments.table()),
+        Service(await asyncio.to_thread(load_model, "logs"), logs.table(), "InvalidParameterException"),
     ]
     verifier = Verifier(key_id.get_secret_value(), secret, clock or engine.clock)
     return Endpoint(services, verifier, checked=checked)
