@@ -136,9 +136,9 @@ def _voices(spec: CommandSpec, rest: list[str]) -> Command:
     said = without_politeness(rest)
     if spec.takes(Parameter.CODE):
         code = "".join(said).replace("-", "")
-        if not _CODE.match(code):
+        if code and not _CODE.match(code):
             raise NotUnderstood(say("voice.code.shape"))
-        return Command(verb=spec.verb, code=code)
+        return Command(verb=spec.verb, code=code or None)
     if said:
         raise NotUnderstood(say("grammar.left_over", word=shown(said), usage=usage(spec)))
     return Command(verb=spec.verb)

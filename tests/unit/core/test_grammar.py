@@ -297,6 +297,8 @@ def commands(draw: st.DrawFn) -> Command:
         fields["fresh"] = draw(st.booleans())
     if spec.takes(Parameter.TOPIC) and draw(st.booleans()):
         fields["topic"] = draw(st.sampled_from(COMMANDS)).verb.value
+    if spec.takes(Parameter.CODE) and draw(st.booleans()):
+        fields["code"] = draw(st.from_regex(r"[0-9]{6}", fullmatch=True).filter(str.isascii))
     if spec.takes(Parameter.REASON):
         fields["reason"] = draw(reasons)
     return Command.model_validate(fields)

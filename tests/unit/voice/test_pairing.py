@@ -163,7 +163,7 @@ async def test_a_code_that_another_voice_has_just_now_is_not_given_twice(room: R
     class Stuck(random.Random):
         drawn = iter([123456, 123456, 654321])
 
-        def randrange(self, *_: int) -> int:
+        def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
             return next(self.drawn)
 
     room.random = Stuck()
