@@ -92,8 +92,6 @@ EXECUTIONS = Table(
     Column("length", Integer, nullable=False),
     Column("trigger", String(100), nullable=False),
     Column("trigger_detail", Text, nullable=False),
-    Column("started_by", Text, nullable=False, server_default=""),  # who is behind the trigger, as it names them
-    Column("facts", JSON, nullable=False, server_default="{}"),  # CODEBUILD_WEBHOOK_* of what triggered it
     Column("token", String(250), nullable=False),  # clientRequestToken
     Column("base", String(1000), nullable=False),
     Column("settings", JSON, nullable=False),  # projects, applications and repositories of the target
@@ -206,7 +204,6 @@ ATTEMPTS = Table(
     Column("variables", JSON, nullable=False),
     Column("external_id", String(250), nullable=False),
     Column("external_url", Text),
-    Column("error", String(50), nullable=False, server_default=""),  # why it failed, as AWS names it
     Index("local_attempts_by_action", "action"),
     Index("local_attempts_by_external_id", "external_id"),
     Index("local_attempts_by_execution", "execution", "begun", "id"),
