@@ -19,7 +19,8 @@ from bot.core.wording import say
 SHORTEST_TOKEN = 16
 """Characters; a shorter one could be guessed."""
 
-_OF_BACKENDS = ("aws_access_key_id", "aws_secret_access_key", "aws_events", "aws_endpoint_url")
+_OF_BACKENDS = ("aws_access_key_id", "aws_secret_access_key", "aws_events", "aws_endpoint_url",
+                "aws_queues", "aws_topics", "aws_destination_secret")  # fmt: skip
 
 _EXPECTED = {
     "config": "the path of a catalogue, as sayso.toml",
@@ -83,6 +84,12 @@ class Settings(BaseSettings):
     aws_access_key_id: SecretStr | None = None
     """With the next one: the key that opens the AWS-compatible endpoint at /aws."""
     aws_secret_access_key: SecretStr | None = None
+    aws_queues: SecretStr | None = None
+    """URLs of the SQS queues that events of AWS come in by, separated by commas."""
+    aws_topics: SecretStr | None = None
+    """ARNs of the SNS topics that may send events to /aws-events/sns, separated by commas."""
+    aws_destination_secret: SecretStr | None = None
+    """What an API destination of EventBridge sends to /aws-events/eventbridge, in the header X-Sayso-Secret."""
     aws_events: SecretStr | None = None
     """Where events of the local engine go, separated by commas; addresses may hold a password."""
     aws_endpoint_url: SecretStr | None = None
@@ -196,7 +203,7 @@ class Settings(BaseSettings):
         password = make_url(self.database.get_secret_value()).password
         tokens = [each.token for each in self.api_tokens]
         slack = [self.slack_bot_token, self.slack_signing_secret, self.slack_app_token]
-        backends = [self.aws_secret_access_key, self.aws_events]
+        backends = [self.aws_secret_access_key, self.aws_events, self.aws_destination_secret]
         values = [secret.get_secret_value() for secret in [*tokens, *slack, *backends] if secret]
         return tuple(value for value in [*values, str(password or "")] if value)
 

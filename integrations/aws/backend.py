@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -48,6 +49,9 @@ class AwsBackend:
         self._recent = Recent(self._pipelines, clock)
         self._verbs = Verbs(self._pipelines, self._looking)
         self._nudges = Nudges(together)
+        self._poll = poll
+        self.doors: Mapping[str, Any] = {}
+        """Where events may come in by HTTP; see `bot.core.ports.Doors`."""
         self._rollbacks: dict[str, str] = {}
         """Rollback's execution to the release that asked for it."""
 
@@ -114,6 +118,14 @@ class AwsBackend:
         """Note that a run may look different now; `whole`: as a whole, even while an action is under way."""
         self._looking.stale(run_id, whole=whole)
         self._nudges.put(run_id)
+
+    def run_of(self, external: str) -> str | None:
+        """Give the run that a build or a deployment is part of, if it was seen there."""
+        return self._details.run_of(external) if self._details else None
+
+    def look_every(self, seconds: float | None) -> None:
+        """Look at runs so often without a nudge, as while events come; None: as often as without them."""
+        self._looking.poll = self._poll if seconds is None else max(seconds, self._poll)
 
     def nudges(self) -> AsyncIterator[Nudge]:
         """Yield whenever an event or a verb has changed a run."""

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -33,6 +34,8 @@ THREADS = 8
 ANY_SERVICE = ""
 """As a key of `endpoints`: every service that has none of its own."""
 _TRIES_THROTTLED, _TRIES_AWAY = 8, 3
+_READ_TIMEOUT = 25
+"""Seconds; a long poll of SQS answers after 20 at the latest."""
 _SESSION_NAME = "sayso"
 
 
@@ -108,6 +111,38 @@ class Clients:
                 return found[:most]
             given["nextToken"] = answer["nextToken"]
 
+    async def wait(self, place: Place, service: str, operation: str, /, **given: Any) -> dict[str, Any]:
+        """Call an operation that only answers when there is something, as a long poll: once, beside pool and pace.
+
+        Cancelled, its call is left alone in a thread that keeps nobody from ending. Raises as `call`.
+        """
+        self.called.add(f"{service}:{operation}")
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[dict[str, Any]] = loop.create_future()
+
+        def settle(answer: dict[str, Any] | None, error: Exception | None) -> None:
+            if answered.done():
+                return
+            if error is not None:
+                answered.set_exception(error)
+            else:
+                answered.set_result(answer or {})
+
+        def run() -> None:
+            answer, failed = None, None
+            try:
+                answer = self._call(place, service, operation, given, once=True)
+            except Exception as error:  # noqa: BLE001 - whoever waits raises it
+                failed = error
+            with suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(settle, answer, failed)
+
+        threading.Thread(target=run, name=f"waiting for {service}", daemon=True).start()
+        try:
+            return await answered
+        except (BotoCoreError, ClientError) as error:
+            raise ours(error, service, operation, place, self._clock()) from error
+
     async def close(self) -> None:
         """Let go of the threads and connections."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
@@ -148,8 +183,8 @@ class Clients:
             if key not in self._clients:
                 tries = 1 if once else 2
                 config = Config(
-                    retries={"mode": "standard", "total_max_attempts": tries}, connect_timeout=5, read_timeout=20,
-                    max_pool_connections=self._threads, user_agent_extra="sayso",
+                    retries={"mode": "standard", "total_max_attempts": tries}, connect_timeout=5,
+                    read_timeout=_READ_TIMEOUT, max_pool_connections=self._threads, user_agent_extra="sayso",
                 )  # fmt: skip
                 self._clients[key] = self._session(place).client(
                     service, region_name=place.region, endpoint_url=self._endpoint(service), config=config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -11,7 +11,11 @@ from boto3.session import Session
 
 from integrations.aws.backend import AwsBackend
 from integrations.aws.clients import Clients
+from integrations.aws.details.looking import Details
+from integrations.aws.events.listening import listening
+from integrations.aws.events.settings import Sources
 from integrations.aws.pace import Pace
+from integrations.aws.target import AwsTarget
 
 
 @asynccontextmanager
@@ -25,11 +29,20 @@ async def open_clients(endpoints: Mapping[str, str], clock: Callable[[], datetim
 
 
 @asynccontextmanager
-async def open_aws(endpoints: Mapping[str, str], clock: Callable[[], datetime]) -> AsyncIterator[AwsBackend]:
-    """Open the backend; nothing is asked of AWS yet."""
+async def open_aws(
+    endpoints: Mapping[str, str],
+    clock: Callable[[], datetime],
+    sources: Sources,
+    targets: Sequence[AwsTarget],
+) -> AsyncIterator[AwsBackend]:
+    """Open the backend, and listen for events of the targets' pipelines; nothing is asked of their services yet."""
     async with open_clients(endpoints, clock) as clients:
-        backend = AwsBackend(clients, clock)
+        backend = AwsBackend(clients, clock, details=Details(clients, clock))
+        pipelines = frozenset(target.pipeline for target in targets)
+        region = next((target.region for target in targets), None)
         try:
-            yield backend
+            async with listening(backend, clients, sources, pipelines, clock, region=region) as doors:
+                backend.doors = doors
+                yield backend
         finally:
             backend.close()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretStr
 from bot.core.errors import Misconfigured
 from bot.core.ports import Backend, Surroundings, Transactions
 from bot.core.wording import say
+from integrations.aws.events.settings import read_sources
 from integrations.aws.target import AwsTarget
 
 ENDPOINT = "SAYSO_AWS_ENDPOINT_URL"
@@ -41,7 +42,9 @@ class AwsPlugin:
         """Open it; nothing is asked of AWS yet. Raises `Misconfigured` without boto3."""
         given = surroundings.secrets.get(ENDPOINT)
         endpoints = read_endpoints(given.get_secret_value() if given else "")
-        async with _opening().open_aws(endpoints, clock) as backend:
+        sources = read_sources(surroundings.secrets)
+        targets = [target for target in surroundings.targets if isinstance(target, AwsTarget)]
+        async with _opening().open_aws(endpoints, clock, sources, targets) as backend:
             yield backend
 
 
@@ -63,7 +66,7 @@ def _opening() -> Any:
     try:
         from integrations.aws import opening  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if not (error.name or "").startswith(("boto", "jmespath")):
+        if not (error.name or "").startswith(("boto", "jmespath", "cryptography")):
             raise
         raise Misconfigured(say("aws.no_boto3"), fix=say("aws.no_boto3.fix")) from error
     return opening

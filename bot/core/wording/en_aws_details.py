@@ -52,5 +52,12 @@ MESSAGES: Mapping[str, str] = {
     "aws.part.changes": "The change set",
     "aws.part.stack": "The stack's events",
     "aws.part.service": "The service",
-    "aws.no_log": "AWS has no such log any more.",
+    # Events
+    "aws.events.secret": "This request does not know the secret of this door.",
+    "aws.events.too_big": "An event may have {n} KB at most.",
+    "aws.events.too_slow": "The event did not come within {n} seconds.",
+    "aws.events.no_answer": "{url} can't be fetched just now.",
+    "aws.events.queue": "SAYSO_AWS_QUEUES: entry {number} is no address of a queue. It looks like https://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE.",
+    "aws.events.topic": "SAYSO_AWS_TOPICS: entry {number} is no topic. It looks like arn:aws:sns:REGION:ACCOUNT:TOPIC.",
+    "aws.events.short": "SAYSO_AWS_DESTINATION_SECRET has fewer than {n} characters, and could be guessed.",
 }

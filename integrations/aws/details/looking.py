@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from bot.core.errors import BackendError, BackendUnavailable, NotFound
 from bot.core.wording import say
 from bot.incidents import incident
-from integrations.aws.answers import Answer, said
+from integrations.aws.answers import Answer, result, said
 from integrations.aws.clients import Clients
 from integrations.aws.details import codebuild, fetching
 from integrations.aws.details.asking import Asking
@@ -51,12 +52,14 @@ class Details:
     def __init__(self, clients: Clients, clock: Callable[[], datetime]) -> None:
         self._clients, self._clock = clients, clock
         self._kept: dict[str, Kept] = {}
+        self._runs: OrderedDict[str, str] = OrderedDict()
 
     async def of(self, target: AwsTarget, rows: Sequence[Answer]) -> dict[str, Detail]:
         """Give the details of one execution's actions by `actionExecutionId`; never raises for what can't be read.
 
         `rows` are ListActionExecutions' details; of each action the latest counts. Without news no call is made.
         """
+        self._note(rows)
         latest: dict[tuple[str, str], Answer] = {}
         for row in sorted(rows, key=lambda each: each["startTime"]):
             latest[row["stageName"], row["actionName"]] = row
@@ -73,6 +76,10 @@ class Details:
         ids = [row["actionExecutionId"] for row in rows]
         return {key: self._kept[key].detail for key in ids if key in self._kept}
 
+    def run_of(self, external: str) -> str | None:
+        """Give the run whose action a build or deployment is, by its id, if a look has seen it."""
+        return self._runs.get(external)
+
     async def log(self, target: AwsTarget, key: str) -> str:
         """Give a whole log, its last 5 MB. Raises `NotFound`, or what kept it from being read."""
         region = key.split(":")[1] if key.count(":") > 1 else target.region
@@ -83,6 +90,14 @@ class Details:
         if ask.again:
             raise BackendUnavailable
         raise BackendError(ask.missing[0]) if ask.missing else NotFound(say("aws.no_log"))
+
+    def _note(self, rows: Sequence[Answer]) -> None:
+        for row in rows:
+            if external := result(row).get("externalExecutionId"):
+                self._runs[external] = row["pipelineExecutionId"]
+                self._runs.move_to_end(external)
+        while len(self._runs) > MOST_KEPT:
+            self._runs.popitem(last=False)
 
     def _due(self, row: Answer) -> bool:
         now, kept = self._clock(), self._kept.get(row["actionExecutionId"])

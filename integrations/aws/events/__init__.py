@@ -1,0 +1,1 @@
+"""How AWS says that a run may look different: events by queue, topic or API destination, all only hints."""
