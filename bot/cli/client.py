@@ -15,7 +15,7 @@ import httpx
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bot.core.commands import Accepted, Deployments, Held, Offered, Releases, Verb
+from bot.core.commands import Accepted, Deployments, Held, Offered, Releases, Verb, Voices
 from bot.core.errors import Misconfigured, SaysoError
 from bot.core.events import LoggedEvent
 from bot.core.model import Release
@@ -129,6 +129,18 @@ class Client:
         """Close the way into an environment, or open it again."""
         path = f"services/{quote(service, safe='')}/environments/{quote(environment, safe='')}/{verb}"
         return self._read(Held, self._ask("POST", path, json={"reason": reason}))
+
+    def voices(self) -> Voices:
+        """List this person's voices."""
+        return self._get("voices", Voices)
+
+    def pair(self, code: str) -> Voices:
+        """Let the voice that was told this code speak for this person."""
+        return self._read(Voices, self._ask("POST", "voices", json={"code": code}))
+
+    def unpair(self) -> Voices:
+        """Let no voice speak for this person any more."""
+        return self._read(Voices, self._ask("DELETE", "voices"))
 
     def releases(self, limit: int = 10, **which: Any) -> tuple[Release, ...]:
         """List releases, newest first."""

@@ -21,6 +21,7 @@ from bot.http.releases import releases_router
 from bot.http.services import services_router
 from bot.http.stream import Rhythm, stream_router
 from bot.http.tokens import Tokens
+from bot.http.voices import voices_router
 from bot.signals import Signal
 from bot.store.database import Database
 
@@ -31,6 +32,7 @@ _ABOUT = (
 _TAGS = [
     {"name": "releases", "description": "Ship, follow, decide, stop, retry, roll back."},
     {"name": "services", "description": "What there is to release, and what runs where."},
+    {"name": "voices", "description": "Whose voice may speak for you."},
     {"name": "health", "description": "For whoever supervises the server."},
 ]
 
@@ -71,6 +73,7 @@ def create_api(
     api.include_router(stream_router(database, changed, leaving, rhythm or Rhythm()))
     api.include_router(services_router(desk, catalogue))
     api.include_router(holds_router(desk, database))
+    api.include_router(voices_router(desk))
     for router in routers:
         api.include_router(router)
     _describe(api)

@@ -44,6 +44,8 @@ MESSAGES: dict[str, str] = {
     "voices.account": "Everybody at your Alexa devices ({locale})",
     "voices.since": "{what}, since {since}",
     "voices.notified": "{what}, since {since}, told of your releases",
+    "cli.panel.voice": "Voice",
+    "cli.arg.code": "The six digits that Alexa said.",
     # what Slack asks
     "memo.ask": "🎙️ Was that you? Alexa heard: {heard}",
     "memo.do.deploy": "It would ship {label} to {environment}.",
