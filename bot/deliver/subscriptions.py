@@ -144,8 +144,9 @@ class Subscriptions:
         while await self._news():
             async with self._database.write() as c:
                 logged = await events.after(c, await messages.position(c, LISTENER, lock=True), limit=_AT_ONCE)
+                known: dict[str, Release] = {}  # one look of a large run is hundreds of events
                 for entry in logged:
-                    await self._take(c, entry)
+                    await self._take(c, entry, known)
                 if logged:
                     await messages.move(c, LISTENER, logged[-1].position)
                 taken += len(logged)
@@ -155,12 +156,14 @@ class Subscriptions:
         async with self._database.read() as c:
             return bool(await events.after(c, await messages.position(c, LISTENER), limit=1))
 
-    async def _take(self, c: AsyncConnection, entry: LoggedEvent) -> None:
+    async def _take(self, c: AsyncConnection, entry: LoggedEvent, known: dict[str, Release]) -> None:
         now = self._clock()
         if now - messages.utc(entry.at) > TOO_OLD:
             return
         try:
-            release = await releases.get(c, entry.release_id)
+            if entry.release_id not in known:
+                known[entry.release_id] = await releases.get(c, entry.release_id)
+            release = known[entry.release_id]
             cards = [card.destination for card in await messages.cards(c, [entry.release_id])]
             asked = list(wanted(entry.event, release, self._catalogue, cards))
         except SaysoError as error:

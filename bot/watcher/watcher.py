@@ -33,6 +33,10 @@ _LOOK_ROUND = 30.0
 _REST = 1.0
 """Seconds to rest when the database does not answer, or a backend's nudges break off."""
 
+_QUICK = 0.1
+"""Seconds that a look may take without any rest after it, however often there is news."""
+_LONGEST_PAUSE = 2.0
+
 
 class _NotYet(Exception):
     """The backend did not answer; that is written down, and it will be asked again."""
@@ -48,6 +52,11 @@ async def _rest(wake: asyncio.Event, seconds: float) -> None:
         async with asyncio.timeout(seconds):
             await wake.wait()
             wake.clear()
+
+
+def _pause_after(look: float) -> float:
+    """Give the seconds to rest after a look that took so many: a huge run must not be read again for each action."""
+    return 0.0 if look < _QUICK else min(_LONGEST_PAUSE, 4 * look)
 
 
 class Watcher:
@@ -144,6 +153,7 @@ class Watcher:
             if error is not None and not isinstance(error, _NotYet):
                 incident(_log, f"watching release {release_id}", error)
 
+        clock = asyncio.get_running_loop().time
         patient = AsyncRetrying(
             wait=wait_random_exponential(multiplier=0.5, max=30),
             retry=retry_if_exception_type(Exception),
@@ -154,8 +164,10 @@ class Watcher:
             going_on = True
             while going_on or wake.is_set():
                 wake.clear()
+                began = clock()
                 going_on = await patient(self._step, release_id)
                 if going_on:
+                    await asyncio.sleep(_pause_after(clock() - began))
                     await _rest(wake, self._poll)
             await self._leases.release(_lease(release_id))
         finally:
