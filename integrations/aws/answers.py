@@ -99,7 +99,8 @@ def revision_of(declaration: Answer, execution: Answer, rows: Sequence[Answer], 
     found = shown.get("revisionId") or next((told[key] for key in _IDS if told.get(key)), None)
     if not found:
         return None
-    configuration = (row or {}).get("input", {}).get("resolvedConfiguration") or chosen.get("configuration", {})
+    resolved = (row or {}).get("input", {}).get("resolvedConfiguration", {})
+    configuration = {**chosen.get("configuration", {}), **resolved}
     message = told.get("CommitMessage") or shown.get("revisionSummary") or ""
     url = shown.get("revisionUrl") or told.get("CommitUrl")
     return Revision(

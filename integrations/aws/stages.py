@@ -152,7 +152,7 @@ def _why(state: Answer) -> str:
         latest = rule.get("latestExecution", {})
         if latest.get("status") in BROKEN:
             told = latest.get("errorDetails", {}).get("message") or latest.get("summary") or ""
-            found.append(f"{rule['ruleName']}: {told}" if told else f"{rule['ruleName']}.")
+            found.append(f"{rule['ruleName']}: {told}".rstrip(": .") + ".")
     return " ".join(found) or str(state.get("latestExecution", {}).get("summary", ""))
 
 
