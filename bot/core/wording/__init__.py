@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from bot.core.wording.de_voice import MESSAGES as DE
 from bot.core.wording.en import MESSAGES as EN
 
-LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": EN}
+LANGUAGES: Mapping[str, Mapping[str, str]] = {"en": EN, "de": DE}
+"""German has what is spoken; everything else is English only."""
+
+
+class Sentence(str):
+    """A sentence that knows its key and values, so that `in_language` can say it again."""
+
+    __slots__ = ("key", "values")
+    key: str
+    values: Mapping[str, object]
 
 
 def say(key: str, /, *, lang: str = "en", **values: object) -> str:
@@ -19,7 +29,22 @@ def say(key: str, /, *, lang: str = "en", **values: object) -> str:
     if "n" in values and "|" in sentence:
         one, many = sentence.split("|", 1)
         sentence = one if values["n"] == 1 else many
-    return sentence.format_map(values)
+    said = Sentence(sentence.format_map(values))
+    said.key, said.values = key, values
+    return said
+
+
+def in_language(said: str, lang: str) -> str | None:
+    """Say a sentence, and those inside of it, in another language; None if that language does not have it."""
+    if lang == "en":
+        return said
+    if not isinstance(said, Sentence) or said.key not in LANGUAGES[lang]:
+        return None
+    values = {
+        name: (in_language(value, lang) or value) if isinstance(value, str) else value
+        for name, value in said.values.items()
+    }
+    return say(said.key, lang=lang, **values)
 
 
 def names(people: Iterable[str], *, joined: str = "names.or", lang: str = "en") -> str:

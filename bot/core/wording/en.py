@@ -6,10 +6,12 @@ from bot.core.wording.en_aws import MESSAGES as AWS
 from bot.core.wording.en_aws_details import MESSAGES as AWS_DETAILS
 from bot.core.wording.en_aws_tools import MESSAGES as AWS_TOOLS
 from bot.core.wording.en_guards import MESSAGES as GUARDS
+from bot.core.wording.en_voice import MESSAGES as VOICE
 from bot.core.wording.en_voice_desk import MESSAGES as VOICE_DESK
 
 MESSAGES: dict[str, str] = {
     **GUARDS,
+    **VOICE,
     **VOICE_DESK,
     **AWS,
     **AWS_DETAILS,

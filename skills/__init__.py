@@ -1,0 +1,1 @@
+"""Skills of voice assistants. They know `bot.core` and nothing else of the bot."""
