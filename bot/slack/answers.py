@@ -53,9 +53,9 @@ def voices(answer: Voices) -> Said:
     if answer.verb is Verb.UNPAIR and answer.voices:
         return Said("🔇 " + say("voices.unpaired", n=len(answer.voices)))
     if not answer.voices:
-        return Said("🎙️ " + say("voices.none"))
+        return Said("🎤 " + say("voices.none"))
     if answer.verb is Verb.PAIR:
-        return Said("🎙️ " + say("voices.paired", what=_voice(answer.voices[0])))
+        return Said("🎤 " + say("voices.paired", what=_voice(answer.voices[0])))
     lines = [
         say(
             "voices.notified" if each.notify else "voices.since",
@@ -64,7 +64,7 @@ def voices(answer: Voices) -> Said:
         )
         for each in answer.voices
     ]
-    return Said("\n".join(["🎙️ " + say("voices.list", n=len(lines)), *(f"• {line}" for line in lines)]))
+    return Said("\n".join(["🎤 " + say("voices.list", n=len(lines)), *(f"• {line}" for line in lines)]))
 
 
 def _voice(voice: Paired) -> str:

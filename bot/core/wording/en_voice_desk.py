@@ -47,7 +47,7 @@ MESSAGES: dict[str, str] = {
     "cli.panel.voice": "Voice",
     "cli.arg.code": "The six digits that Alexa said.",
     # what Slack asks
-    "memo.ask": "🎙️ Was that you? Alexa heard: {heard}",
+    "memo.ask": "🎤 Was that you? Alexa heard: {heard}",
     "memo.do.deploy": "It would ship {label} to {environment}.",
     "memo.do.promote": "It would let {label} go on to {environment}.",
     "memo.do.rollback": "It would roll {label} back on {environment}.",
@@ -60,15 +60,15 @@ MESSAGES: dict[str, str] = {
     "memo.text": "Was that you? Press the number that Alexa said: {choices}",
     "memo.used": "✅ Confirmed by your tap: {became}.",
     "memo.wrong": "🛑 That was not the number that Alexa said. Nothing was done. If it wasn't you who spoke, tell your team.",
-    "memo.expired": "⌛ Nobody pressed the right number in time. Nothing was done.",
+    "memo.expired": "⏳ Nobody pressed the right number in time. Nothing was done.",
     "memo.dropped": "↩️ Called off. Nothing was done.",
     "memo.failed": "⚠️ Not done: {why}",
     "memo.lock.factor": "🔒 {who}'s voice is locked until {when}, after {n} wrong answers in a row. Slack works as before.",
     "memo.lock.code": "🔒 {who} can't pair a voice until {when}, after {n} wrong codes in a row.",
     "slack.old_button": "This button is not one of mine; the message may be from an older version.",
     # the thread of a release
-    "note.spoken.yes": "🎙️ {who} said {heard}, and yes to what was read back.",
-    "note.spoken.tap": "🎙️ {who} said {heard}, confirmed by a tap in Slack.",
-    "note.spoken.pin": "🎙️ {who} said {heard}, confirmed by voice PIN.",
+    "note.spoken.yes": "🎤 {who} said {heard}, and yes to what was read back.",
+    "note.spoken.tap": "🎤 {who} said {heard}, confirmed by a tap in Slack.",
+    "note.spoken.pin": "🎤 {who} said {heard}, confirmed by voice PIN.",
     "cli.event.command_spoken": "{by} asked by voice to {verb}: “{heard}” (confirmed by {confirmed})",
 }

@@ -27,7 +27,7 @@ const CODES = {
 };
 
 // The drawings in emoji.svg, in order.
-const DRAWN = "✅ ❌ 🛑 ⚠ ⏳ 🔄 👀 🔒 🔓 ⏪ ⏩ ⏭ ▶ ⏸ ⏹ 🔁 🧪 ❓ ❔ ❗ ℹ 🚀 📦 📄 📝 🔍 🚦 🔔 👋 ✋ 🤔 🙂 🎉 🏁 ⏱ 🟢 🔴 🟡 🔵 ⚪ 💬 🔨 💡 ⛔ 🚫 ↩".split(" ");
+const DRAWN = "✅ ❌ 🛑 ⚠ ⏳ 🔄 👀 🔒 🔓 ⏪ ⏩ ⏭ ▶ ⏸ ⏹ 🔁 🧪 ❓ ❔ ❗ ℹ 🚀 📦 📄 📝 🔍 🚦 🔔 👋 ✋ 🤔 🙂 🎉 🏁 ⏱ 🟢 🔴 🟡 🔵 ⚪ 💬 🔨 💡 ⛔ 🚫 ↩ 🎤".split(" ");
 const PICTURE = new RegExp(`(${DRAWN.join("|")})\uFE0F?`, "gu");
 
 /** Give the character of a shortcode, or nothing if it is unknown. */
