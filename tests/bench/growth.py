@@ -22,20 +22,23 @@ CALLS: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 
 def measure(root: Path, sizes: Sizes) -> Iterator[Figure]:
-    """Measure with each number of finished executions, the first of which is the baseline of the others."""
-    for kind, server in servers(root, sizes):
-        server.create(declaration("growth", {"Work": [no_op()]}))
+    """Measure with each number of finished executions, in turn with a server that has hardly any."""
+    for (kind, server), (_, empty) in zip(servers(root / "full", sizes), servers(root / "empty", sizes), strict=True):
+        for each in (server, empty):
+            each.create(declaration("growth", {"Work": [no_op()]}))
         model = _run(server)
-        least: dict[str, float] = {}
+        _run(empty)
         for stored in sizes.stored:
             _fill(server, model, stored)
-            for what, value in _costs(server, sizes).items():
-                base = least.setdefault(what, value)
+            full: dict[str, list[float]] = {}
+            none: dict[str, list[float]] = {}
+            for _ in range(sizes.starts):  # in turn, so that a busy machine slows both
+                _costs(empty, none)
+                _costs(server, full)
+            for what, samples in full.items():
                 told = f"{kind}, {stored:,} executions stored: {what}, p50"
-                if stored == sizes.stored[0]:
-                    yield Figure(told, value, "ms")
-                else:
-                    yield Figure(told, value, "ms", base, f"{sizes.stored[0]:,} stored", ratio_aim=2)
+                yield Figure(told, percentile(samples, 0.5), "ms", percentile(none[what], 0.5), "hardly any stored",
+                             ratio_aim=2)  # fmt: skip
 
 
 def _run(server: Served) -> str:
@@ -44,19 +47,16 @@ def _run(server: Served) -> str:
     return execution
 
 
-def _costs(server: Served, sizes: Sizes) -> dict[str, float]:
-    taken: dict[str, list[float]] = {}
-    for _ in range(sizes.starts):
+def _costs(server: Served, taken: dict[str, list[float]]) -> None:
+    at = time.perf_counter()
+    server.start("growth")
+    taken.setdefault("a start", []).append(1000 * (time.perf_counter() - at))
+    ended = server.until(lambda: server.under_way() == 0, "it has ended", pause=0.002)
+    taken.setdefault("a start to its end", []).append(1000 * (ended - at))
+    for what, (operation, given) in CALLS.items():
         at = time.perf_counter()
-        server.start("growth")
-        taken.setdefault("a start", []).append(1000 * (time.perf_counter() - at))
-        ended = server.until(lambda: server.under_way() == 0, "it has ended", pause=0.002)
-        taken.setdefault("a start to its end", []).append(1000 * (ended - at))
-        for what, (operation, given) in CALLS.items():
-            at = time.perf_counter()
-            server.call(operation, **given)
-            taken.setdefault(what, []).append(1000 * (time.perf_counter() - at))
-    return {what: percentile(samples, 0.5) for what, samples in taken.items()}
+        server.call(operation, **given)
+        taken.setdefault(what, []).append(1000 * (time.perf_counter() - at))
 
 
 def _fill(server: Served, model: str, wanted: int) -> None:
