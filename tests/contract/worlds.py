@@ -78,6 +78,8 @@ class World:
     """Change the pipeline: `mode`, and `conditions` as stage, hook, result and rule, as `Guard`."""
     starts_anew: bool = False
     """Where no stage can be rolled back, the revisions of the run to go back to are started anew."""
+    has_logs: bool = True
+    """False where logs come from a service that this world does not have."""
     numbers: count[int] = field(default_factory=lambda: count(1))
 
     def release(self, ref: str | None = None) -> Release:
@@ -179,7 +181,7 @@ async def aws_world(root: Path, backend: LocalBackend, clock: Clock) -> AsyncIte
             inner.declare(mode, guards)
 
         try:
-            yield World(aws, target, None, clock, inner.say, inner.gate_text, declare, starts_anew=True)
+            yield World(aws, target, None, clock, inner.say, inner.gate_text, declare, starts_anew=True, has_logs=False)
         finally:
             aws.close()
             await clients.close()
