@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import aiohttp
+import httpx
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel, SecretStr
 from sqlalchemy import text
@@ -48,7 +49,9 @@ from bot.store.leases import Leases, SharedLeases, Sole
 from bot.store.migrate import migrate
 from bot.voice import VoiceOffice
 from bot.voice.expiring import Expiry
+from bot.voice.notifying import Notifier
 from bot.voice.parts import Parts as VoiceParts
+from bot.voice.proactive import Account, ProactiveEvents
 from bot.watcher import Adopter, Sweeper, Watcher
 from bot.watcher.echo import Echo
 
@@ -131,9 +134,13 @@ async def open_sayso(settings: Settings) -> AsyncIterator[Sayso]:
             random=random.SystemRandom(),
             changed=changed,
             chat=settings.slack_bot_token is not None,
+            notifications=catalogue.voice.notifications and settings.alexa_client_secret is not None,
         )
         voice = VoiceOffice(voice_parts)
         parts["voice"] = Expiry(voice_parts).run
+        if voice_parts.notifications:
+            alexa = await stack.enter_async_context(_alexa(settings))
+            parts["notifier"] = Notifier(voice_parts, alexa, leases).run
         routers = []
         if settings.slack_bot_token:
             routers.append(await _slack(stack, settings, desk, database, catalogue, numbers=voice))
@@ -278,6 +285,21 @@ async def _slack(
     if settings.slack_signing_secret:
         return slack_router(slack.bolt, settings.slack_signing_secret, time.time)
     return APIRouter()
+
+
+@asynccontextmanager
+async def _alexa(settings: Settings) -> AsyncIterator[ProactiveEvents]:
+    """Open the way to people's Echoes."""
+    assert settings.alexa_client_id and settings.alexa_client_secret
+    account = Account(
+        client_id=settings.alexa_client_id,
+        client_secret=settings.alexa_client_secret,
+        api_url=settings.alexa_api_url,
+        token_url=settings.alexa_token_url,
+        live=settings.alexa_stage == "live",
+    )
+    async with httpx.AsyncClient(timeout=5) as client:
+        yield ProactiveEvents(client, account, clock=now)
 
 
 def _fetch_log(catalogue: Catalogue, backends: Mapping[str, Backend]) -> FetchLog:

@@ -33,6 +33,7 @@ _EXPECTED = {
     "slots": "a number from 1 to 64",
     "lease": "a number of seconds from 2 to 300",
     "serve_works": "yes or no",
+    "alexa_stage": "one of development and live",
 }
 
 
@@ -70,6 +71,13 @@ class Settings(BaseSettings):
     slack_app_token: SecretStr | None = Field(default=None, alias="SLACK_APP_TOKEN")
     slack_api_url: str = Field(default="https://slack.com/api/", alias="SLACK_API_URL")
 
+    alexa_client_id: str | None = Field(default=None, alias="ALEXA_CLIENT_ID")
+    """With the next one: the skill's own credentials, for notifications by Echo."""
+    alexa_client_secret: SecretStr | None = Field(default=None, alias="ALEXA_CLIENT_SECRET")
+    alexa_api_url: str = Field(default="https://api.amazonalexa.com", alias="ALEXA_API_URL")
+    alexa_token_url: str = Field(default="https://api.amazon.com/auth/o2/token", alias="ALEXA_TOKEN_URL")
+    alexa_stage: Literal["development", "live"] = Field(default="development", alias="ALEXA_STAGE")
+
     runner: Literal["local", "cluster"] = "local"
     """`cluster`: several servers and workers share one PostgreSQL database and one data folder."""
     labels: Annotated[tuple[Label, ...], NoDecode] = ()
@@ -105,12 +113,12 @@ class Settings(BaseSettings):
                 raise ValueError(say("settings.database_url")) from error
         return value
 
-    @field_validator("public_url", "slack_api_url")
+    @field_validator("public_url", "slack_api_url", "alexa_api_url", "alexa_token_url")
     @classmethod
     def _is_http(cls, value: str | None, info: Any) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError(say("settings.url", name=_variable(info.field_name)))
-        return value if value is None or info.field_name == "public_url" else value.rstrip("/") + "/"
+        return value.rstrip("/") + "/" if value and info.field_name == "slack_api_url" else value
 
     @field_validator("labels", mode="before")
     @classmethod
@@ -169,6 +177,14 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _whole_alexa(self) -> Self:
+        if bool(self.alexa_client_id) is not bool(self.alexa_client_secret):
+            has, misses = "ALEXA_CLIENT_ID", "ALEXA_CLIENT_SECRET"
+            has, misses = (has, misses) if self.alexa_client_id else (misses, has)
+            raise ValueError(say("settings.alexa.half", name=has, other=misses))
+        return self
+
+    @model_validator(mode="after")
     def _can_share(self) -> Self:
         if self.runner == "cluster" and make_url(self.database.get_secret_value()).get_backend_name() != "postgresql":
             raise ValueError(say("settings.cluster"))
@@ -202,7 +218,7 @@ class Settings(BaseSettings):
         """Give every secret value, for masking in logs."""
         password = make_url(self.database.get_secret_value()).password
         tokens = [each.token for each in self.api_tokens]
-        slack = [self.slack_bot_token, self.slack_signing_secret, self.slack_app_token]
+        slack = [self.slack_bot_token, self.slack_signing_secret, self.slack_app_token, self.alexa_client_secret]
         backends = [self.aws_secret_access_key, self.aws_events, self.aws_destination_secret]
         values = [secret.get_secret_value() for secret in [*tokens, *slack, *backends] if secret]
         return tuple(value for value in [*values, str(password or "")] if value)

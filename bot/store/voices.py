@@ -92,6 +92,11 @@ async def notify(c: AsyncConnection, *, voice: str | None, account: str, address
     return (await c.execute(update(VOICES).where(own).values(address=address))).rowcount
 
 
+async def no_address(c: AsyncConnection, address: str) -> None:
+    """Drop an address that takes nothing any more."""
+    await c.execute(update(VOICES).where(VOICES.c.address == address).values(address=None))
+
+
 async def addresses(c: AsyncConnection, person: str) -> Sequence[tuple[str, str]]:
     """List where a person wants to be notified: the account's address and the locale, each address once."""
     rows = await c.execute(

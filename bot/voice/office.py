@@ -133,7 +133,7 @@ class VoiceOffice:
         known = await self._know(voice)
         if wanted:
             known.actor()
-            if not parts.catalogue.voice.notifications:
+            if not parts.notifications:
                 raise Refused("voice.notifications", say("voice.no_notifications"))
         whole = not wanted and voice.person is None
         async with parts.database.write() as c:

@@ -29,6 +29,8 @@ class Parts:
     """Fired when a message is to be sent; the deliverer listens."""
     chat: bool
     """Whether there is a chat to confirm in."""
+    notifications: bool = False
+    """Whether people may ask to be told of their releases by their Echo."""
 
 
 def told(memo: Memo) -> dict[str, object]:

@@ -58,6 +58,7 @@ class Room:
 
     world: World
     chat: bool = True
+    notifications: bool = False
     later: timedelta = timedelta()
     """How far the voice desk's clock is ahead."""
     requests: itertools.count[int] = field(default_factory=itertools.count)
@@ -78,6 +79,7 @@ class Room:
             random=self.random,
             changed=world.changed,
             chat=self.chat,
+            notifications=self.notifications,
         )
 
     @property
