@@ -1,7 +1,7 @@
 """What people say, by language: patterns that the verbs of the command table are put into.
 
 `{verb}` stands for a command's word and each of its aliases; `{service}`, `{environment}` and `{build}` are slots.
-Alexa takes letters, spaces, periods, apostrophes and slots only (ASK, "Create the interaction model: sample utterances").
+Alexa takes letters, spaces, periods, apostrophes and slots only (ASK, "Create intents, utterances, and slots").
 """
 
 from __future__ import annotations

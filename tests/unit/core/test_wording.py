@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.wording import LANGUAGES, duration, names, say
+from bot.core.wording import LANGUAGES, duration, in_language, names, say
 from bot.core.wording.en import MESSAGES
 
 ROOT = Path(__file__).parents[3]
@@ -90,11 +90,24 @@ def test_every_sentence_in_the_catalogue_is_said_somewhere() -> None:
     assert not unsaid
 
 
-def test_all_languages_say_the_same_with_the_same_values() -> None:
-    for language, messages in LANGUAGES.items():
-        assert set(messages) == set(MESSAGES), language
-        for key, sentence in messages.items():
-            assert placeholders(sentence) == placeholders(MESSAGES[key]), f"{language}: {key}"
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_says_the_same_with_the_same_values(language: str) -> None:
+    for key, sentence in LANGUAGES[language].items():
+        assert placeholders(sentence) == placeholders(MESSAGES[key]), key
+        assert ("|" in sentence) == ("|" in MESSAGES[key]), key
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_everything_that_is_spoken(language: str) -> None:
+    typed = ("alexa.cli.", "alexa.limit.", "voice.tap.", "voice.code.", "voice.locked.code")
+    spoken = {key for key in MESSAGES if key.startswith(("alexa.", "voice.")) and not key.startswith(typed)}
+    assert spoken <= set(LANGUAGES[language])
+
+
+def test_a_sentence_can_be_said_again_in_another_language_with_those_inside_of_it() -> None:
+    said = say("refused.approvers.fix", who=names(["Ana", "Ben"]))
+    assert in_language(said, "de") == "Wer darf: Ana oder Ben."
+    assert in_language("something else", "de") is None
 
 
 def test_both_forms_of_a_number_are_in_one_sentence() -> None:
