@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from bot.catalogue import Catalogue, load_catalogue
+from bot.catalogue.model import VoiceSettings
 from bot.core.errors import BadFile, NotFound
 from bot.core.ports import BASE
+from bot.core.voice import VoiceRule
 
 
 class Pipeline(BaseModel):
@@ -421,6 +423,63 @@ name = "a"
 """
     target = load(file, text).environment("a", "prod").target
     assert target == Remote(name="a", region="eu-north-1")
+
+
+VOICE = """
+[people.ana]
+name = "Ana"
+slack = "U01ANA"
+[environments.prod]
+spoken = ["the real thing"]
+voice = "read"
+[services.payments]
+spoken = ["payments A P I"]
+[services.payments.environments.prod]
+backend = "aws"
+name = "payments"
+[services.payments.environments.staging]
+backend = "aws"
+name = "staging"
+voice = "pin"
+"""
+
+
+def test_voice_has_rules_for_each_environment_and_names_for_the_ear(file: Path) -> None:
+    known = load(file, VOICE)
+    assert known.voice == VoiceSettings(accounts=False, confidence=300, pin_confidence=400, notifications=True)
+    places = known.services["payments"].environments
+    assert (places["prod"].may_voice, places["staging"].may_voice) == (VoiceRule.READ, VoiceRule.PIN)
+    words = known.vocabulary()
+    assert words.services["payments"].spoken == ("payments A P I",)
+    assert words.environments["payments"]["prod"].spoken == ("the real thing",)
+    assert "payments A P I" not in words.services["payments"].all
+
+
+@pytest.mark.parametrize(("production", "rule"), [("true", VoiceRule.CHAT), ("false", VoiceRule.ALLOW)])
+def test_production_needs_a_tap_where_nothing_is_said_about_voice(file: Path, production: str, rule: VoiceRule) -> None:
+    text = f"[services.a.environments.x]\nbackend = 'aws'\nname = 'a'\nproduction = {production}\nself_approval = true"
+    assert load(file, PEOPLE + text).environment("a", "x").may_voice is rule
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        ("[environments.prod]\nvoice = 'maybe'", "environments.prod.voice", "confirm-in-chat"),
+        ("[environments.prod]\nspoken = ['pay_ments']", "environments.prod.spoken[1]", "can't be said"),
+        ("[voice]\nconfidence = 500", "voice.pin_confidence", "prove less"),
+        ("[voice]\naccount = true", "voice.account", "accounts"),
+        ("[services.b]\nspoken = ['pay ments']\n[services.b.environments.prod]\nbackend = 'aws'\nname = 'b'",
+         "services.b.spoken", "also a name of `payments`"),
+    ],
+)  # fmt: skip
+def test_mistakes_about_voice_are_told_at_their_place(file: Path, text: str, place: str, words: str) -> None:
+    found = mistakes(file, "[services.payments.environments.prod]\nbackend = 'aws'\nname = 'p'\n" + text)
+    assert words in found[place]
+
+
+def test_a_tap_that_nobody_could_give_is_a_mistake(file: Path) -> None:
+    text = "[people.chi]\nname = 'Chi'\n[services.a.environments.x]\nbackend = 'aws'\nname = 'a'\n"
+    assert "Slack account" in mistakes(file, text + "voice = 'confirm-in-chat'")["services.a.environments.x.voice"]
 
 
 def test_a_name_that_could_not_be_typed_is_a_mistake(file: Path) -> None:
