@@ -11,7 +11,7 @@ from bot.core.errors import NotFound
 from bot.core.events import Event, GateOpened, LoggedEvent, ReleaseFinished
 from bot.core.model import Release
 from bot.core.voice import VoiceRule
-from bot.core.wording import say
+from bot.core.wording import LANGUAGES, in_language, say
 from bot.store import events, messages, releases, voices
 from bot.store.leases import Leases
 from bot.voice.parts import Parts
@@ -81,7 +81,7 @@ class Notifier:
             own = hashlib.sha256(f"{address} {entry.position}".encode()).hexdigest()[:32]
             try:
                 await self._alexa.alert(
-                    address, who=_words(entry.event, release), locale=locale, reference=f"sayso-{own}"
+                    address, who=_words(entry.event, release, locale), locale=locale, reference=f"sayso-{own}"
                 )
             except NotWanted:
                 async with self._parts.database.write() as c:
@@ -100,8 +100,14 @@ class Notifier:
         return not isinstance(event, GateOpened) or (found is not None and found[2].token == event.token)
 
 
-def _words(event: Event, release: Release) -> str:
+def _words(event: Event, release: Release, locale: str) -> str:
     """Give what Alexa names as the message's sender: `Sayso: shop 12 for prod failed`."""
     status = event.status if isinstance(event, ReleaseFinished) else "waiting"
-    key = f"voice.alert.{status}"
-    return say(key, service=release.service, number=release.number, environment=release.environment)
+    words = say(
+        f"voice.alert.{status}",
+        service=release.service,
+        number=release.number,
+        environment=release.environment,
+    )
+    lang = locale.partition("-")[0]
+    return (in_language(words, lang) if lang in LANGUAGES else None) or words

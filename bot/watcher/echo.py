@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from sqlalchemy.exc import DBAPIError
 
 from bot.signals import Signal
-from bot.store import events, intents, releases
+from bot.store import events, intents, messages, releases
 from bot.store.database import Database
 
 _log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Echo:
             versions = await releases.active_versions(c)
             event = await events.last(c)
             intent, asked = await intents.since(c, self._intent)
+            memo = await messages.memos_wait(c)
         before, self._versions = self._versions, versions
         if before is not None:
             for release_id in asked:
@@ -50,6 +51,6 @@ class Echo:
             for release_id in before.keys() | versions.keys():
                 if before.get(release_id) != versions.get(release_id):
                     self._changed.fire(release_id)
-            if event != self._event:  # also of releases that have ended
+            if event != self._event or memo:  # also of releases that have ended
                 self._changed.fire("")
         self._intent, self._event = intent, event

@@ -104,6 +104,8 @@ def test_every_kind_of_release_and_event_has_words() -> None:
         ("environment_held", {"by": "ana", "environment": "prod", "reason": "incident 12"},
          "Ana holds the way into prod: incident 12"),
         ("environment_opened", {"by": "ben", "environment": "prod"}, "Ben opened the way into prod again"),
+        ("command_spoken", {"by": "ana", "verb": "deploy", "heard": "deploy it", "confirmed": "tap"},
+         "Ana asked by voice to deploy: “deploy it” (confirmed by tap)"),
         ("verb_failed", {"verb": "start", "detail": "no file"}, "start was not possible: no file"),
         ("deployed", {"environment": "prod", "run_id": "x1"}, "prod runs it now:"),
         ("release_finished", {"status": "failed", "attempt": 1, "detail": "it broke"}, "failed: it broke"),

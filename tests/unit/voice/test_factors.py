@@ -13,9 +13,13 @@ from bot.core.commands import Accepted, Releases, Verb
 from bot.core.errors import BackendUnavailable, Conflict, NotFound, Refused
 from bot.core.memos import LockNotice, Outcome, Question
 from bot.core.voice import Factor, PinResult, PinWanted, Plan, Tap, VoiceRule
+from bot.signals import Signal
 from bot.store.database import Database
 from bot.voice import confirming
+from bot.voice.expiring import Expiry
+from bot.watcher.echo import Echo
 from tests.support.voice_world import ANA, BEN, Room, declared, open_room, voice_of
+from tests.support.waiting import until
 
 ACHIEVED = PinResult(status="ACHIEVED")
 NOT_MATCH = PinResult(status="NOT_ACHIEVED", reason="NOT_MATCH")
@@ -142,6 +146,25 @@ async def test_a_question_that_nobody_answers_expires_by_itself(room: Room) -> N
     room.later = timedelta(seconds=121)
     await confirming.expire(room.parts)
     assert (await question(room, plan)).outcome is Outcome.EXPIRED
+
+
+async def test_another_server_hears_at_once_that_there_is_a_question_to_send(each_room: Room) -> None:
+    room, changed = each_room, Signal()
+    echo = Echo(room.world.database, asked=Signal(), changed=changed, every=60)
+    await echo.look()
+    await echo.look()
+    with changed.listen() as ear:
+        await room.asked_for_tap(ANA)
+        await echo.look()
+        assert await ear.wait(0) == {""}
+
+
+async def test_what_is_long_over_is_dropped(room: Room) -> None:
+    await room.asked_for_tap(ANA)
+    room.later = timedelta(days=8)
+    task = asyncio.create_task(Expiry(room.parts).run())
+    await until(room.memos, lambda found: not found)
+    task.cancel()
 
 
 async def test_a_no_after_the_yes_calls_the_question_off(room: Room) -> None:
@@ -301,3 +324,22 @@ async def test_a_pin_that_comes_too_late_does_nothing(pin_room: Room) -> None:
     pin_room.later = timedelta(seconds=121)
     with pytest.raises(Conflict, match="too long"):
         await pin_room.confirm(WITH_PIN, plan, pin=ACHIEVED)
+
+
+async def test_an_approval_by_voice_and_tap_lets_the_release_go_on(room: Room) -> None:
+    release = await room.world.at_gate("ana")
+    plan, tap = await room.asked_for_tap(BEN, Verb.APPROVE)
+    assert (await question(room, plan)).label == release.label
+    done = await room.tap("ben", plan, tap.number)
+    assert (done.given, done.needed) == (1, 1)
+    await room.world.when_running(release, "Production")
+    (spoken,) = await room.spoken(release)
+    assert (spoken.by, spoken.verb, spoken.confirmed) == ("ben", "approve", "tap")
+
+
+async def test_letting_a_run_go_on_by_voice_is_no_approval_of_ones_own(room: Room) -> None:
+    await room.world.ship("ana", "staging")
+    plan, tap = await room.asked_for_tap(ANA)
+    assert plan.command.verb is Verb.PROMOTE and plan.offered and not plan.offered.may_approve
+    done = await room.tap("ana", plan, tap.number)
+    assert (done.given, done.needed) == (0, 1)

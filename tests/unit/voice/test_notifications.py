@@ -107,6 +107,15 @@ async def test_only_a_paired_voice_may_ask_and_only_where_it_is_set_up(echo: Ech
     await echo.room.office.notify(ANA, wanted=False)
 
 
+@pytest.mark.parametrize(("locale", "words"), [("de-DE", "wartet vor prod"), ("fr-FR", "waits for an approval")])
+async def test_it_is_said_in_the_language_of_the_echo_if_we_speak_it(echo: Echo, locale: str, words: str) -> None:
+    chi = CHI.model_copy(update={"locale": locale})
+    await echo.room.pair(chi, "chi")
+    await echo.room.office.notify(chi, wanted=True)
+    await echo.room.world.at_gate("chi")
+    assert words in (await echo.tell())[0]
+
+
 async def test_two_voices_in_one_account_hear_it_once(echo: Echo) -> None:
     room = echo.room
     await room.pair(voice_of("ana-at-night"), "ana")
