@@ -89,4 +89,5 @@ MESSAGES: dict[str, str] = {
     "status.superseded": "von einem neueren überholt",
     "status.skipped": "übersprungen",
     "status.unknown": "zu Ende, Ausgang unbekannt",
+    "alexa.incident": "Bei uns ist etwas Unerwartetes schiefgegangen. Es ist notiert als Vorfall {incident}.",
 }

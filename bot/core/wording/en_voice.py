@@ -40,4 +40,5 @@ MESSAGES: dict[str, str] = {
     "alexa.limit.sample": "“{value}” has something that can't be spoken; letters, spaces, periods, apostrophes and slots can",
     "alexa.limit.empty": "has nothing that could be said",
     "alexa.limit.slot": "“{value}” names a slot that the intent does not have",
+    "alexa.incident": "Something unexpected went wrong on our side. It is noted as incident {incident}.",
 }

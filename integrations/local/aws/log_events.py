@@ -62,7 +62,7 @@ class LogOperations:
         if given.get("unmask"):
             raise Problem("InvalidParameterException", "Secrets in these logs were masked when they were written.")
         stream = await self._find(_group(given), given["logStreamName"])
-        begun = int(stream.begun.timestamp() * 1000)
+        begun = round(stream.begun.timestamp() * 1000)
         forward, offset = _place(given)
         wanted = given.get("startTime", 0) <= begun < given.get("endTime", begun + 1)
         limit = given.get("limit", MOST_EVENTS) if wanted else 0
