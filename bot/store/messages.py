@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, case, delete, insert, select, update
+from sqlalchemy import and_, case, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -152,11 +152,6 @@ async def memos_wait(c: AsyncConnection) -> bool:
         MESSAGES.c.desired > MESSAGES.c.delivered, MESSAGES.c.dead.is_(None), MESSAGES.c.purpose == Purpose.MEMO
     )
     return await c.scalar(select(MESSAGES.c.id).where(waiting).limit(1)) is not None
-
-
-async def forget_memos(c: AsyncConnection, then: datetime) -> None:
-    """Drop memos from before; they stay where they were sent."""
-    await c.execute(delete(MESSAGES).where(MESSAGES.c.purpose == Purpose.MEMO, MESSAGES.c.created < then))
 
 
 async def due(c: AsyncConnection) -> list[Message]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from bot.store import messages, plans
+from bot.store import plans
 from bot.voice import confirming
 from bot.voice.parts import Parts
 
@@ -46,7 +46,6 @@ class Expiry:
             parts.changed.fire("")
             async with parts.database.write() as c:
                 await plans.forget_before(c, now - KEPT)
-                await messages.forget_memos(c, now - KEPT)
             async with parts.database.read() as c:
                 due = await plans.next_expiry(c)
         return min(LOOK, max(0.05, (due - now).total_seconds())) if due else LOOK

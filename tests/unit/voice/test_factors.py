@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from bot.core.commands import Accepted, Releases, Verb
 from bot.core.errors import BackendUnavailable, Conflict, NotFound, Refused
@@ -15,6 +16,7 @@ from bot.core.memos import LockNotice, Outcome, Question
 from bot.core.voice import Factor, PinResult, PinWanted, Plan, Tap, VoiceRule
 from bot.signals import Signal
 from bot.store.database import Database
+from bot.store.tables import PLANS
 from bot.voice import confirming
 from bot.voice.expiring import Expiry
 from bot.watcher.echo import Echo
@@ -159,12 +161,19 @@ async def test_another_server_hears_at_once_that_there_is_a_question_to_send(eac
         assert await ear.wait(0) == {""}
 
 
-async def test_what_is_long_over_is_dropped(room: Room) -> None:
+async def test_what_is_long_over_is_dropped_but_never_a_message_that_was_not_sent(room: Room) -> None:
     await room.asked_for_tap(ANA)
+
+    async def kept() -> int:
+        async with room.parts.database.read() as c:
+            return (await c.scalar(select(func.count()).select_from(PLANS))) or 0
+
+    assert await kept() == 1
     room.later = timedelta(days=8)
     task = asyncio.create_task(Expiry(room.parts).run())
-    await until(room.memos, lambda found: not found)
+    await until(kept, lambda found: not found)
     task.cancel()
+    assert await room.memos()
 
 
 async def test_a_no_after_the_yes_calls_the_question_off(room: Room) -> None:
