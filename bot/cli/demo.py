@@ -111,8 +111,10 @@ def _places(folder: Path, wanted: Wanted) -> Places:
         if port:
             listening("127.0.0.1", port, option).close()
         ports.append(port or free_port())
-    services = (STAGING_PORT, PRODUCTION_PORT)
-    ports += [free_port() if wanted.headless else _usual_or_free(usual) for usual in services]
+    # Only a demo that holds Sayso's usual port may take the services' usual ones: nothing listens there until the first
+    # deployment, so two demos that begin together would both find them free.
+    usual_ones = wanted.port is None and not wanted.headless
+    ports += [_usual_or_free(usual) if usual_ones else free_port() for usual in (STAGING_PORT, PRODUCTION_PORT)]
     return Places(folder, *ports)
 
 

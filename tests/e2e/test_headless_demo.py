@@ -90,7 +90,7 @@ def test_a_demo_that_was_killed_is_cleaned_up_by_the_next_one(tmp_path: Path) ->
             json={"persona": "U0ANA", "channel": "C0RELEASES", "text": "/deploy checkout staging"},
             timeout=60,
         )
-        _wait_for_a_deployed_service(folder)
+        _wait_for_a_deployed_service(folder, demo)
         demo.process.kill()
         demo.process.wait()
     left = {process.pid for process in carrying(MARK, str(folder))}
@@ -103,10 +103,11 @@ def test_a_demo_that_was_killed_is_cleaned_up_by_the_next_one(tmp_path: Path) ->
     assert nothing_left(folder)
 
 
-def _wait_for_a_deployed_service(folder: Path) -> None:
+def _wait_for_a_deployed_service(folder: Path, demo: Running) -> None:
     deadline = time.monotonic() + SECONDS
     while not any("-m checkout" in command_line(process) for process in carrying(MARK, str(folder))):
-        assert time.monotonic() < deadline
+        logs = "\n".join(each.read_text(encoding="utf-8") for each in sorted((folder / "logs").glob("*.log")))
+        assert time.monotonic() < deadline, f"{demo.output}\n{logs}"
         time.sleep(0.2)
 
 
