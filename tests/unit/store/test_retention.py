@@ -115,3 +115,25 @@ async def test_more_than_fit_into_one_piece_go_too_and_a_hold_stays(database: Da
     async with database.read() as c:
         assert [row.closed for row in await c.execute(select(HOLDS))] == [True]
         assert len(await holds.standing(c)) == 1
+
+
+async def test_an_old_memo_goes_only_once_its_last_words_were_sent_or_given_up(database: Database) -> None:
+    long_ago = NOON - KEEP - KEEP
+    ages = dict.fromkeys(("unsent", "on its way", "postponed", "reworded", "sent", "given up"), long_ago)
+    async with database.write() as c:
+        for number, (name, at) in enumerate({**ages, "sent lately": NOON - timedelta(days=1)}.items()):
+            await messages.add(
+                c, message_id=name, release_id=f"hold {number}", purpose=Purpose.MEMO, destination="C0RELEASES",
+                event_position=0, body={"kind": "hold"}, now=at,
+            )  # fmt: skip
+        await messages.begin_post(c, "on its way", long_ago)
+        await messages.postpone(c, "postponed", NOON + timedelta(hours=1), tries=40)
+        for name in ("reworded", "sent", "sent lately"):
+            await messages.posted(c, name, "C0RELEASES", f"{name}.1", 1)
+        await messages.rewrite(c, "reworded", {"kind": "hold", "closed": False})
+        await messages.bury(c, "given up", "The channel is no more.")
+    await sweep(database)
+    async with database.read() as c:
+        due = {message.id for message in await messages.due(c)}
+        assert due == {"unsent", "on its way", "postponed", "reworded"}
+        assert set(await c.scalars(select(MESSAGES.c.id))) == due | {"sent lately"}
