@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -71,6 +72,14 @@ class Settings(BaseSettings):
     slack_app_token: SecretStr | None = Field(default=None, alias="SLACK_APP_TOKEN")
     slack_api_url: str = Field(default="https://slack.com/api/", alias="SLACK_API_URL")
 
+    alexa_skill_id: Annotated[tuple[str, ...], NoDecode] = Field(default=(), alias="ALEXA_SKILL_ID")
+    """The skills that may speak to /alexa, separated by commas; without one there is no such address."""
+    alexa_relay_secret: SecretStr | None = Field(default=None, alias="ALEXA_RELAY_SECRET")
+    """What the skill's Lambda relay signs with; without it only Amazon's own signatures count."""
+    alexa_trust_roots: Path | None = Field(default=None, alias="ALEXA_TRUST_ROOTS")
+    """For tests and the playground: a PEM file of roots that are trusted in place of the usual ones."""
+    alexa_chain_store: str | None = Field(default=None, alias="ALEXA_CHAIN_STORE")
+    """With those roots only: the port on this machine, as `127.0.0.1:8444`, that stands in for s3.amazonaws.com."""
     alexa_client_id: str | None = Field(default=None, alias="ALEXA_CLIENT_ID")
     """With the next one: the skill's own credentials, for notifications by Echo."""
     alexa_client_secret: SecretStr | None = Field(default=None, alias="ALEXA_CLIENT_SECRET")
@@ -120,10 +129,24 @@ class Settings(BaseSettings):
             raise ValueError(say("settings.url", name=_variable(info.field_name)))
         return value.rstrip("/") + "/" if value and info.field_name == "slack_api_url" else value
 
-    @field_validator("labels", mode="before")
+    @field_validator("labels", "alexa_skill_id", mode="before")
     @classmethod
     def _by_commas(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("alexa_skill_id")
+    @classmethod
+    def _are_skills(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not each.startswith("amzn1.ask.skill.") for each in value):
+            raise ValueError(say("settings.alexa.skill"))
+        return value
+
+    @field_validator("alexa_chain_store")
+    @classmethod
+    def _on_this_machine(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"127\.0\.0\.1:[1-9][0-9]{0,4}", value):
+            raise ValueError(say("settings.alexa.store"))
+        return value
 
     @field_validator("api_tokens", mode="before")
     @classmethod
@@ -182,6 +205,13 @@ class Settings(BaseSettings):
             has, misses = "ALEXA_CLIENT_ID", "ALEXA_CLIENT_SECRET"
             has, misses = (has, misses) if self.alexa_client_id else (misses, has)
             raise ValueError(say("settings.alexa.half", name=has, other=misses))
+        if self.alexa_chain_store and not self.alexa_trust_roots:
+            raise ValueError(say("settings.alexa.store_alone"))
+        if not self.alexa_skill_id and (self.alexa_relay_secret or self.alexa_trust_roots):
+            name = "ALEXA_RELAY_SECRET" if self.alexa_relay_secret else "ALEXA_TRUST_ROOTS"
+            raise ValueError(say("settings.alexa.no_skill", name=name))
+        if self.alexa_relay_secret and len(self.alexa_relay_secret.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(say("settings.alexa.short", n=SHORTEST_TOKEN))
         return self
 
     @model_validator(mode="after")
@@ -189,6 +219,12 @@ class Settings(BaseSettings):
         if self.runner == "cluster" and make_url(self.database.get_secret_value()).get_backend_name() != "postgresql":
             raise ValueError(say("settings.cluster"))
         return self
+
+    @property
+    def chain_store(self) -> tuple[str, int] | None:
+        """Give the host and port that stand in for s3.amazonaws.com; None: it is asked itself."""
+        host, _, port = (self.alexa_chain_store or "").partition(":")
+        return (host, int(port)) if port else None
 
     @property
     def sharing(self) -> Sharing | None:
@@ -218,9 +254,10 @@ class Settings(BaseSettings):
         """Give every secret value, for masking in logs."""
         password = make_url(self.database.get_secret_value()).password
         tokens = [each.token for each in self.api_tokens]
-        slack = [self.slack_bot_token, self.slack_signing_secret, self.slack_app_token, self.alexa_client_secret]
+        slack = [self.slack_bot_token, self.slack_signing_secret, self.slack_app_token]
+        alexa = [self.alexa_client_secret, self.alexa_relay_secret]
         backends = [self.aws_secret_access_key, self.aws_events, self.aws_destination_secret]
-        values = [secret.get_secret_value() for secret in [*tokens, *slack, *backends] if secret]
+        values = [secret.get_secret_value() for secret in [*tokens, *slack, *alexa, *backends] if secret]
         return tuple(value for value in [*values, str(password or "")] if value)
 
 

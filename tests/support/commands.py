@@ -18,7 +18,7 @@ SECONDS = 90
 
 def environment(**variables: str) -> dict[str, str]:
     """Give this process's environment without any of Sayso's settings, and these variables."""
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("SAYSO_", "SLACK_"))}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("SAYSO_", "SLACK_", "ALEXA_"))}
     return {**inherited, "COLUMNS": "120", **variables}
 
 

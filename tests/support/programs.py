@@ -66,7 +66,7 @@ class Programs:
         return path.read_text(errors="replace") if path.exists() else ""
 
     def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        clean = {key: value for key, value in os.environ.items() if not key.startswith(("SAYSO_", "SLACK_"))}
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("SAYSO_", "SLACK_", "ALEXA_"))}
         with (self.services.root / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "bot.cli", *arguments],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
 
@@ -15,7 +16,7 @@ ANA = "ana:0123456789abcdef"
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
-        if name.startswith(("SAYSO_", "SLACK_")):
+        if name.startswith(("SAYSO_", "SLACK_", "ALEXA_")):
             monkeypatch.delenv(name)
 
 
@@ -111,3 +112,41 @@ def test_a_wrong_label_runner_or_lease_is_a_sentence(monkeypatch: pytest.MonkeyP
         "SAYSO_LABELS is not a list of labels in lower case, separated by commas, as linux,gpu.",
         "SAYSO_LEASE is not a number of seconds from 2 to 300.",
     ]
+
+
+SKILL = "amzn1.ask.skill.0f1e"
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"ALEXA_SKILL_ID": "release-desk"}, "ALEXA_SKILL_ID is not a list of skill ids"),
+        ({"ALEXA_RELAY_SECRET": "0123456789abcdef"}, "ALEXA_RELAY_SECRET is set, but ALEXA_SKILL_ID is not."),
+        ({"ALEXA_TRUST_ROOTS": "roots.pem"}, "ALEXA_TRUST_ROOTS is set, but ALEXA_SKILL_ID is not."),
+        ({"ALEXA_SKILL_ID": SKILL, "ALEXA_RELAY_SECRET": "short"}, "ALEXA_RELAY_SECRET is shorter than 16 characters."),
+        ({"ALEXA_SKILL_ID": SKILL, "ALEXA_CHAIN_STORE": "127.0.0.1:8444"}, "it needs ALEXA_TRUST_ROOTS, too."),
+        (
+            {"ALEXA_SKILL_ID": SKILL, "ALEXA_TRUST_ROOTS": "r", "ALEXA_CHAIN_STORE": "s3.example.com:443"},
+            "ALEXA_CHAIN_STORE is not a port on this machine",
+        ),
+    ],
+)
+def test_what_alexa_needs_is_whole_and_its_own_store_is_no_way_around_the_usual_roots(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(Misconfigured, match=re.escape(sentence)) as told:
+        read(monkeypatch, **variables)
+    assert "short" not in str(told.value).replace("shorter", "")
+
+
+def test_the_relays_secret_is_masked_and_the_store_is_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = read(
+        monkeypatch,
+        ALEXA_SKILL_ID=f"{SKILL}, {SKILL}2",
+        ALEXA_RELAY_SECRET="0123456789abcdef",
+        ALEXA_TRUST_ROOTS="roots.pem",
+        ALEXA_CHAIN_STORE="127.0.0.1:8444",
+    )
+    assert settings.alexa_skill_id == (SKILL, f"{SKILL}2")
+    assert settings.secrets == ("0123456789abcdef",)
+    assert settings.chain_store == ("127.0.0.1", 8444)
