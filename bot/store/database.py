@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import URL, event, make_url, text
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from bot.core.errors import Misconfigured
 from bot.core.wording import say
+from bot.store.sqlite import connect
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _READ = {"sayso_read": True}
@@ -35,8 +37,11 @@ def open_engine(url: str) -> AsyncEngine:
                 f"SAYSO_DATABASE_URL names {name.split('+')[0]!r}, which Sayso can't use.",
                 fix="Use sqlite:///path/to/file.db or postgresql://user@host/name.",
             )
-        engine = create_async_engine(
-            parsed.set(drivername=_DRIVERS.get(name, name)), pool_pre_ping=not name.startswith("sqlite")
+        driven = parsed.set(drivername=_DRIVERS.get(name, name))
+        engine = (
+            create_async_engine(driven, async_creator=partial(connect, parsed.database or ":memory:"))
+            if name.startswith("sqlite")
+            else create_async_engine(driven, pool_pre_ping=True)
         )
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise Misconfigured(
