@@ -10,7 +10,7 @@ from skills.release_desk.phrases import LANGUAGE_OF, samples
 
 PERMISSIONS = ("alexa::person_id:read", "alexa::authenticate:2:optional", "alexa::devices:all:notifications:write")
 """Who speaks; the voice PIN where an environment asks for it; notifications for those who want them."""
-EVENTS = ("SKILL_DISABLED", "SKILL_ACCOUNT_UNLINKED", "SKILL_PROACTIVE_SUBSCRIPTION_CHANGED")
+EVENTS = ("SKILL_DISABLED", "SKILL_PERMISSION_CHANGED", "SKILL_PROACTIVE_SUBSCRIPTION_CHANGED")
 
 
 def manifest(url: str) -> dict[str, Any]:

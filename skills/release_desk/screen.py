@@ -1,0 +1,90 @@
+"""Shows a release on the phone's card and on an Echo Show: stages, tests, gate (pure).
+
+Source: Alexa Presentation Language, "APL Document" (version 1.8, which every screen device renders). Nothing secret: a
+card stays in the household's app.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.core.model import Release, Status
+from skills.release_desk.speech import reports, stages_of
+from skills.release_desk.tongue import Tongue, readable, stage_name
+
+PAGE = "release"
+_SIGNS = {
+    Status.QUEUED: "○", Status.RUNNING: "◔", Status.WAITING: "◑", Status.STOPPING: "◔", Status.SUCCEEDED: "●",
+    Status.FAILED: "✕", Status.STOPPED: "■", Status.SUPERSEDED: "»", Status.SKIPPED: "»", Status.UNKNOWN: "?",
+}  # fmt: skip
+
+
+def page(release: Release, tongue: Tongue) -> dict[str, Any]:
+    """Give the data of the page: title, lines for the stages, tests and gate."""
+    found = reports(release)
+    total = sum(report.total for report in found)
+    passed = sum(report.passed for report in found)
+    lines = [
+        {"sign": _SIGNS[stage.status], "text": stage_name(stage.name), "status": _status(stage.status, tongue)}
+        for stage in stages_of(release)
+    ]
+    gate = release.run.open_gate if release.run and release.active else None
+    place = tongue.place(release)
+    return {
+        "title": f"{place['label']} → {place['environment']}",
+        "status": _status(release.status, tongue),
+        "stages": lines,
+        "tests": readable(tongue.say("alexa.screen.tests", passed=passed, n=total)) if found else "",
+        "gate": readable(tongue.say("alexa.screen.gate", stage=stage_name(gate[0].name))) if gate else "",
+    }
+
+
+def card_text(release: Release, tongue: Tongue) -> str:
+    """Give a release as the lines of a card."""
+    shown = page(release, tongue)
+    stages = [f"{each['sign']} {each['text']}: {each['status']}" for each in shown["stages"]]
+    return "\n".join(part for part in (shown["status"], *stages, shown["tests"], shown["gate"]) if part)
+
+
+def document() -> dict[str, Any]:
+    """Give the APL document that shows a `page`."""
+    stage = {
+        "type": "Container",
+        "direction": "row",
+        "items": [_text("${data.sign}", width="8vw"), _text("${data.text}", width="50vw"), _text("${data.status}")],
+    }
+    return {
+        "type": "APL",
+        "version": "1.8",
+        "mainTemplate": {
+            "parameters": ["payload"],
+            "items": [
+                {
+                    "type": "Container",
+                    "width": "100vw",
+                    "height": "100vh",
+                    "padding": "4vw",
+                    "items": [
+                        _text("${payload.release.title}", fontSize="6vh", fontWeight="bold"),
+                        _text("${payload.release.status}"),
+                        {
+                            "type": "Sequence",
+                            "grow": 1,
+                            "data": "${payload.release.stages}",
+                            "items": [stage],
+                        },
+                        _text("${payload.release.tests}"),
+                        _text("${payload.release.gate}"),
+                    ],
+                }
+            ],
+        },
+    }
+
+
+def _text(text: str, **style: Any) -> dict[str, Any]:
+    return {"type": "Text", "text": text, "fontSize": "4vh", "paddingBottom": "1vh"} | style
+
+
+def _status(status: Status, tongue: Tongue) -> str:
+    return readable(tongue.say(f"status.{status}"))
