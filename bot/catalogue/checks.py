@@ -46,7 +46,10 @@ def _keys(declared: Mapping[str, Sequence[str]]) -> Iterator[Found]:
 def _said_twice(file: File, declared: Mapping[str, Sequence[str]]) -> Iterator[Found]:
     ids = {("people", key, "slack"): person.slack for key, person in file.people.items()}
     ids |= {("channels", key, "slack"): channel.slack for key, channel in file.channels.items()}
-    mails = {("people", key, "email"): (person.email or "").casefold() for key, person in file.people.items()}
+    mails: dict[Path, str] = {}
+    for key, person in file.people.items():
+        mails[("people", key, "email")] = (person.email or "").casefold()
+        mails |= {("people", key, "logins", n): login.casefold() for n, login in enumerate(person.logins)}
     for group in (ids, mails):
         first: dict[str, Path] = {}
         for path, value in group.items():

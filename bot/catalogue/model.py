@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic import BaseModel
 
@@ -22,6 +22,8 @@ class Person(Frozen):
     slack: str | None = None
     """Slack's user id."""
     email: str | None = None
+    logins: tuple[str, ...] = ()
+    """What they are called elsewhere: `github:ana-r`, an ARN of AWS, further e-mail addresses."""
 
 
 class Notify(Frozen):
@@ -176,6 +178,16 @@ class Catalogue(Frozen):
     def person_by_slack(self, user_id: str) -> tuple[str, Person] | None:
         """Find who has this Slack user id: key and person."""
         return next(((key, person) for key, person in self.people.items() if person.slack == user_id), None)
+
+    def person_known_as(self, names: Iterable[str]) -> str | None:
+        """Find whose key it is that bears one of these names outside (`Run.started_by`); the first that fits counts."""
+        of = {
+            name.casefold(): key
+            for key, person in self.people.items()
+            for name in (person.email, *person.logins)
+            if name
+        }
+        return next((of[name.casefold()] for name in names if name.casefold() in of), None)
 
     def name_of(self, person: str) -> str:
         """Give a person's name; an unknown key is its own name."""

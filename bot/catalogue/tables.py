@@ -44,6 +44,16 @@ def _for_the_ear(value: str) -> str:
     return value
 
 
+def _login(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*:\S+|[^@\s:]+@[^@\s]+", value):
+        raise ValueError(
+            f"{shown(value)} says nobody's account: expected `github:NAME`, `gitlab:NAME`, `bitbucket:ACCOUNT-ID`, "
+            "an ARN or an e-mail address."
+        )
+    return value
+
+
+Login = Annotated[str, StringConstraints(max_length=300, strip_whitespace=True), AfterValidator(_login)]
 SpokenName = Annotated[Text, AfterValidator(_for_the_ear)]
 
 
@@ -80,6 +90,7 @@ class PersonTable(Table):
     name: Text
     slack: SlackUser | None = None
     email: Text | None = None
+    logins: list[Login] = []
 
 
 class TeamTable(Table):

@@ -224,6 +224,9 @@ class Run(Frozen):
     """Why it failed or stopped, one sentence; empty while all is well."""
     trigger: str = ""
     """What started it, in the backend's words (`Webhook`, `StartPipelineExecution`, `ManualRollback`)."""
+    started_by: tuple[str, ...] = ()
+    """What whoever started it is called outside Sayso, surest first: `github:ana-r`, an ARN, an e-mail address. The
+    catalogue knows whose that is. Empty if nobody did (a schedule), or the backend doesn't know."""
     rollback: bool = False
     url: str | None = None
     seen: datetime
@@ -316,7 +319,7 @@ class Release(Frozen):
     reason: str = ""
     kind: ReleaseKind = ReleaseKind.DEPLOY
     requested_by: str
-    """Person's key; for an adopted run the backend's word for who started it."""
+    """Person's key; for an adopted run that nobody of the catalogue started the backend's words for what did."""
     run_asked_by: tuple[str, ...] = ()
     """For a promoted release: who asked for what its run carried out before."""
     surface: Surface

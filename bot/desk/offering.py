@@ -89,12 +89,16 @@ async def _waits_before(desk: Parts, environment: Environment, stages: dict[str,
     async with desk.database.read() as c:
         sharing = await releases.of_run(c, environment.backend, run.id)
     starters = [release.requested_by for release in sharing if release.kind is ReleaseKind.DEPLOY]
+    if pusher := desk.catalogue.person_known_as(
+        run.started_by
+    ):  # perhaps nobody of the catalogue when its release was recorded
+        starters.append(pusher)
     return Waiting(
         run=run,
         token=gate.token,
         since=action.started,
         asked_by=starters[0] if starters else None,
-        behind=frozenset(release.requested_by for release in sharing),
+        behind=frozenset([*(release.requested_by for release in sharing), *starters]),
     )
 
 

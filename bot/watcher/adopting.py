@@ -160,6 +160,7 @@ class Adopter:
         """Record a run as a release, if it is nobody's; all that decides stands in one transaction."""
         now, key = self._clock(), f"adopt {pipeline.backend} {run.id}"
         service, environment = pipeline.place_of(run)
+        starter = self._catalogue.person_known_as(run.started_by)
         async with self._database.write() as c:
             # Of two servers that see it at once the second waits in `recall` for the first.
             if await intents.recall(c, key) or await releases.of_run(c, pipeline.backend, run.id):
@@ -174,7 +175,8 @@ class Adopter:
                 service=service,
                 environment=environment.key,
                 kind=ReleaseKind.ADOPTED,
-                requested_by=words(run),
+                requested_by=starter or unverified(run),
+                reason=words(run) if starter else "",
                 surface=Surface.BACKEND,
                 backend=environment.backend,
                 stage=environment.stage,
@@ -185,7 +187,7 @@ class Adopter:
             )
             stages = self._catalogue.environments_by_stage(service, environment.key)
             release, told = follow(wish, run, environments=stages, now=run.finished or now)
-            requested = ReleaseRequested(by=wish.requested_by, how=wish.kind)
+            requested = ReleaseRequested(by=wish.requested_by, how=wish.kind, reason=wish.reason)
             channel = self._catalogue.card_channel(service)
             card = (self._new_id(), channel) if channel else None
             await record.new(c, release, [requested, *told], card=card, now=now)
@@ -201,6 +203,13 @@ class Adopter:
             if (release.service, release.environment) in places:
                 return True
         return False
+
+
+def unverified(run: Run) -> str:
+    """Say what started a run, and that its starter, if there was one, is nobody of the catalogue."""
+    if not run.started_by:
+        return words(run)
+    return say("adopted.unverified", what=words(run), name=run.started_by[0][:_MOST_WORDS])
 
 
 def words(run: Run) -> str:

@@ -85,6 +85,7 @@ def run_of(look: Look) -> Run:
         finished=finished,
         detail=_detail(look, over, stages),
         trigger=_trigger(execution.get("trigger", {})),
+        started_by=_starter(execution.get("trigger", {})),
         rollback=rollback,
         url=_page(look.target, execution["pipelineExecutionId"]),
         seen=look.seen,
@@ -192,6 +193,13 @@ def _trigger(trigger: Answer) -> str:
         return say("aws.started_by", who=who(detail))
     words = " " in detail and not detail.startswith(("{", "arn:"))
     return detail[:200] if words else kind
+
+
+def _starter(trigger: Answer) -> tuple[str, ...]:
+    """Give the ARN of whoever started it, where AWS says one: of a user, or of a role with the session's name."""
+    kind, detail = str(trigger.get("triggerType", "")), str(trigger.get("triggerDetail", ""))
+    by_hand = kind in {"StartPipelineExecution", "ManualRollback"} and detail.startswith("arn:")
+    return (detail,) if by_hand else ()
 
 
 def _page(target: AwsTarget, run_id: str) -> str:

@@ -205,6 +205,10 @@ class StartRequest:
     trigger: str = "StartPipelineExecution"
     """TriggerType."""
     trigger_detail: str = ""
+    started_by: tuple[str, ...] = ()
+    """As `Run.started_by`."""
+    webhook: Mapping[str, str] = field(default_factory=dict)
+    """The `CODEBUILD_WEBHOOK_…` variables of the event that starts it."""
 
 
 def plain_reason(text: str) -> str:

@@ -43,6 +43,8 @@ class Wish:
     trigger: str
     created: datetime
     trigger_detail: str = ""
+    started_by: Sequence[str] = ()
+    webhook: Mapping[str, str] | None = None
     stages: Sequence[StageDeclaration] = ()
     asked: Mapping[str, Mapping[str, str]] | None = None
     """Source action to the `type` and `value` of the revision that it is to fetch."""
@@ -78,7 +80,8 @@ async def insert(c: AsyncConnection, wish: Wish) -> bool:
             id=wish.id, file=wish.file, pipeline=wish.pipeline, version=wish.version, number=number,
             rollback=wish.rolls_back_to is not None, state=State.FAILED if wish.failure else State.IN_PROGRESS,
             detail=wish.failure, mode=wish.mode, position=0, length=len(wish.stages), trigger=wish.trigger,
-            trigger_detail=wish.trigger_detail, token=wish.token, base=wish.base, settings=wish.settings,
+            trigger_detail=wish.trigger_detail, started_by=[*wish.started_by], webhook={**(wish.webhook or {})},
+            token=wish.token, base=wish.base, settings=wish.settings,
             asked=wish.asked or {}, revision=wish.revision or sa.null(), sources=wish.sources or {},
             variables=variables, rolls_back_to=wish.rolls_back_to, reason="", abandon=False, cancelled=False,
             changes=1, created=wish.created, updated=wish.created,

@@ -52,7 +52,7 @@ async def lock_or_add(c: AsyncConnection, home: Home, name: str, now: datetime) 
     if await records.lock(c, home.file) is not None:
         return
     fresh = {"file": home.file, "name": name, "origin": home.origin, "version": 0, "last_number": 0, "base": home.base,
-             "settings": home.settings, "created": now, "updated": now}  # fmt: skip
+             "settings": home.settings, "tags": {}, "created": now, "updated": now}  # fmt: skip
     # Two first executions may meet here on PostgreSQL: the row of one of them stays, and both lock it.
     if c.dialect.name == "postgresql":
         await c.execute(insert(PIPELINES).values(fresh).on_conflict_do_nothing())

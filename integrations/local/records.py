@@ -229,7 +229,7 @@ def intent_of(
     return {
         "id": f"{action}#{attempt}", "action": action, "attempt": attempt, "execution": execution, "file": file,
         "hook": hook, "begun": now, "host": host.name, "boot": host.boot, "pid": host.pid, "detail": "",
-        "configuration": {}, "inputs": {}, "outputs": {}, "variables": {}, "external_id": "",
+        "error": "", "configuration": {}, "inputs": {}, "outputs": {}, "variables": {}, "external_id": "",
     }  # fmt: skip
 
 

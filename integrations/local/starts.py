@@ -90,7 +90,7 @@ def _wish(engine: Engine, place: Home, request: StartRequest) -> Wish:
     return Wish(
         id=engine.new_id(), token=request.token, file=place.file, pipeline="", version=0, mode=Mode.SUPERSEDED,
         base=place.base, settings=place.settings, trigger=request.trigger, trigger_detail=request.trigger_detail,
-        created=engine.clock(),
+        started_by=request.started_by, webhook=request.webhook, created=engine.clock(),
     )  # fmt: skip
 
 

@@ -60,6 +60,7 @@ PIPELINES = Table(
     Column("last_number", Integer, nullable=False),
     Column("base", String(1000), nullable=False),  # the folder that relative paths start from
     Column("settings", JSON, nullable=False),  # of the target that named it last
+    Column("tags", JSON, nullable=False),  # key to value
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
     Column("deleted", Moment),
@@ -92,6 +93,8 @@ EXECUTIONS = Table(
     Column("length", Integer, nullable=False),
     Column("trigger", String(100), nullable=False),
     Column("trigger_detail", Text, nullable=False),
+    Column("started_by", JSON, nullable=False),  # what whoever did is called, surest first
+    Column("webhook", JSON, nullable=False),  # CODEBUILD_WEBHOOK_… of the event that started it
     Column("token", String(250), nullable=False),  # clientRequestToken
     Column("base", String(1000), nullable=False),
     Column("settings", JSON, nullable=False),  # projects, applications and repositories of the target
@@ -198,6 +201,7 @@ ATTEMPTS = Table(
     Column("state", String(20)),
     Column("decision", JSON),
     Column("detail", Text, nullable=False),
+    Column("error", String(50), nullable=False),  # of one that failed: CodePipeline's code, as TimedOut
     Column("configuration", JSON, nullable=False),  # with the variables put in
     Column("inputs", JSON, nullable=False),  # artifact's name to digest
     Column("outputs", JSON, nullable=False),

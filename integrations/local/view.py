@@ -42,7 +42,7 @@ async def runs(c: AsyncConnection, where: sa.ColumnElement[bool], seen: datetime
     """
     e, a = EXECUTIONS.c, ACTIONS.c
     columns = (e.id, e.file, e.pipeline, e.number, e.state, e.rollback, e.mode, e.position, e.trigger, e.trigger_detail,
-               e.revision, e.detail, e.created, e.finished)  # fmt: skip
+               e.started_by, e.revision, e.detail, e.created, e.finished)  # fmt: skip
     found = (await c.execute(sa.select(*columns).where(where).order_by(e.number.desc()).limit(limit))).all()
     ids = [row.id for row in found]
     stages: dict[str, list[Any]] = {key: [] for key in ids}
@@ -126,6 +126,7 @@ def _run(row: Any, stages: Sequence[Any], actions: Inside, conditions: Inside, *
         finished=row.finished,
         detail=row.detail,
         trigger=row.trigger_detail if row.trigger in BY_ITSELF and row.trigger_detail else row.trigger,
+        started_by=tuple(row.started_by),
         rollback=row.rollback,
         seen=seen,
     )

@@ -88,6 +88,12 @@ class Push(Frozen):
     tag: bool = False
     commit: str
     by: str = ""
+    logins: tuple[str, ...] = ()
+    """What whoever pushed is called, surest first: `github:ana-r`, then an e-mail address; see `Run.started_by`."""
+    account: str = ""
+    """The host's id of their account."""
+    before: str = ""
+    """The commit that stood there until now; empty for what is new."""
     files: frozenset[str] | None = None
     """The paths that changed; None if the host did not tell them all."""
 
@@ -104,6 +110,11 @@ class PullRequest(Frozen):
     target: str
     commit: str
     by: str = ""
+    logins: tuple[str, ...] = ()
+    """Of whoever did that to it."""
+    account: str = ""
+    reopened: bool = False
+    """An `OPEN` that had been closed."""
     files: frozenset[str] | None = None
 
 

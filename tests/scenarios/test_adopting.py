@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from bot.catalogue import Catalogue, Environment, Service
-from bot.core.commands import Offered, Verb
-from bot.core.errors import BackendUnavailable
+from bot.core.commands import Accepted, Offered, Verb
+from bot.core.errors import BackendUnavailable, Refused
 from bot.core.events import ReleaseRequested
 from bot.core.model import Release, ReleaseKind, Status, Surface
 from bot.deliver.subscriptions import wanted
@@ -54,7 +56,9 @@ async def all_of(world: World) -> list[Release]:
         return list(await releases.recent(c, limit=100))
 
 
-async def stray(world: World, token: str, words: str = "a push to main by Ada") -> str:
+async def stray(
+    world: World, token: str, words: str = "a push to main by Ada", started_by: tuple[str, ...] = ()
+) -> str:
     """Start a run behind Sayso's back."""
     wish = Release(
         id=token, number=1, service="shop", environment="staging", requested_by="x", surface=Surface.HTTP,
@@ -62,6 +66,7 @@ async def stray(world: World, token: str, words: str = "a push to main by Ada") 
     )  # fmt: skip
     run_id = await world.backend.start(TARGET, wish)
     world.backend._executions[run_id].trigger = words
+    world.backend._executions[run_id].started_by = started_by
     return run_id
 
 
@@ -86,6 +91,68 @@ async def test_a_stray_run_becomes_a_release_of_its_first_environment(database: 
         assert kinds[0] == "release_requested"
         assert "deployed" in kinds
         assert kinds[-1] == "release_finished"
+
+
+def pushed_by_ana() -> Catalogue:
+    """Give a catalogue that knows Ana's accounts."""
+    declared = catalogue()
+    ana = declared.people["ana"].model_copy(update={"email": "ana@example.com", "logins": ("github:Ana-R",)})
+    return declared.model_copy(update={"people": {**declared.people, "ana": ana}})
+
+
+async def test_whoever_pushed_may_not_approve_what_they_pushed(database: Database) -> None:
+    async with open_world(database, pushed_by_ana()) as world:
+        await look(world)
+        run_id = await stray(world, "t1", started_by=("github:ana-r", "somebody@example.com"))
+        await look(world)
+        (release,) = await all_of(world)
+        assert (release.requested_by, release.reason) == ("ana", "a push to main by Ada")
+        await world.when_running(release, "Build")
+        world.backend.end(run_id, "Build", "Unit")
+        world.backend.end(run_id, "Staging", "Deploy")
+        await world.when_status(release, Status.SUCCEEDED)
+        offer = await world.do("ana", Verb.DEPLOY, service="shop", environment="prod")
+        assert isinstance(offer, Offered)
+        assert (offer.started_by, offer.may_approve) == ("ana", False)
+        said = {"service": "shop", "environment": "prod", "run_id": run_id, "gate": offer.gate}
+        promoted = await world.do("ana", Verb.PROMOTE, **said)
+        assert isinstance(promoted, Accepted)
+        assert promoted.given == 0
+        with pytest.raises(Refused, match="You asked for this release"):
+            await world.do("ana", Verb.APPROVE, release=promoted.release.id)
+        await world.do("ben", Verb.APPROVE, release=promoted.release.id)
+        await world.when_running(promoted.release, "Production")
+
+
+async def test_whoever_pushed_may_not_approve_it_even_if_the_catalogue_learns_later_who_that_was(
+    database: Database,
+) -> None:
+    async with open_world(database) as world:
+        await look(world)
+        run_id = await stray(world, "t1", started_by=("ANA@example.com",))
+        await look(world)
+        (release,) = await all_of(world)
+        await world.when_running(release, "Build")
+        world.backend.end(run_id, "Build", "Unit")
+        world.backend.end(run_id, "Staging", "Deploy")
+        await world.when_status(release, Status.SUCCEEDED)
+        world.catalogue = pushed_by_ana()
+        for person, may in (("ana", False), ("ben", True)):
+            offer = await world.do(person, Verb.DEPLOY, service="shop", environment="prod")
+            assert isinstance(offer, Offered)
+            assert (offer.started_by, offer.may_approve) == ("ana", may)
+
+
+async def test_a_push_by_nobody_of_the_catalogue_says_so_on_its_card(database: Database) -> None:
+    async with open_world(database, pushed_by_ana()) as world:
+        await look(world)
+        await stray(world, "t1", "a push to main by mallory", ("github:mallory",))
+        await look(world)
+        (release,) = await all_of(world)
+        scene = Scene(release, world.catalogue.rules("shop", "staging"), world.catalogue.name_of, {})
+        said = "a push to main by mallory (unverified: github:mallory is nobody in the catalogue)"
+        assert f"started by *{said}*" in str(draw(scene, Style.RICH).blocks)
+        assert release.behind == {said}
 
 
 async def test_prod_is_offered_the_run_that_was_adopted(database: Database) -> None:

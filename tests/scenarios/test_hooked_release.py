@@ -25,7 +25,8 @@ SECRET = "correct-horse-battery"
 def services(root: Path) -> tuple[SmallServices, Settings]:
     made = SmallServices(root)
     hook = '[services.alpha.target.triggers.alpha]\nkind = "github"\nsecret_env = "ALPHA_HOOK"\n'
-    made.catalogue.write_text(made.catalogue.read_text() + hook)
+    known = made.catalogue.read_text().replace("[people.ben]", '[people.ben]\nlogins = ["github:ada"]')
+    made.catalogue.write_text(known + hook)
     return made, Settings.model_validate({"config": made.catalogue, "data": root / "data"})
 
 
@@ -60,7 +61,7 @@ async def test_a_push_becomes_a_release_with_a_card(tmp_path: Path, monkeypatch:
             assert again.json() == answer.json()
         (release,) = await until(found, lambda found: found and found[0].status is Status.SUCCEEDED)
         assert (release.kind, release.environment) == (ReleaseKind.ADOPTED, "staging")
-        assert release.requested_by == "a push to main by ada"
+        assert (release.requested_by, release.reason) == ("ben", "a push to main by ada")
         assert release.revision is not None
         assert (release.revision.id, release.revision.ref) == (commit, "main")
         async with sayso.database.read() as c:

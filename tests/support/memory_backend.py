@@ -81,6 +81,7 @@ class Execution:
     created: datetime
     plans: tuple[Plan, ...]
     trigger: str = "StartPipelineExecution"
+    started_by: tuple[str, ...] = ()
     revision: Revision | None = None
     shown: dict[str, Shown] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
@@ -371,7 +372,7 @@ class MemoryBackend:
         return Run(
             id=run_id, pipeline=pipeline, status=status, stages=stages, started=execution.created,
             revision=execution.revision if stages else None, finished=row.finished, detail=row.detail,
-            trigger=execution.trigger, rollback=row.rollback, seen=seen,
+            trigger=execution.trigger, started_by=execution.started_by, rollback=row.rollback, seen=seen,
         )  # fmt: skip
 
     def _stage(self, row: ExecutionRow, stage: StageRow, execution: Execution) -> Stage:

@@ -54,6 +54,7 @@ slack = "C02INCIDENTS"
 name = "Ana Ruiz"
 slack = "U01ANA"
 email = "ana@example.com"
+logins = ["github:Ana-R", "arn:aws:iam::123456789012:user/ana", "ana@home.example.com"]
 [people.ben]
 name = "Ben Ito"
 slack = "U02BEN"
@@ -155,6 +156,32 @@ def test_people_are_found_by_their_slack_id(file: Path) -> None:
     assert catalogue.name_of("chi") == "Chi Okafor"
     assert catalogue.name_of("CodePipeline") == "CodePipeline"
     assert catalogue.channel_id("incidents") == "C02INCIDENTS"
+
+
+@pytest.mark.parametrize(
+    ("names", "person"),
+    [
+        (("github:ana-r",), "ana"),
+        (("arn:aws:iam::123456789012:user/ana",), "ana"),
+        (("gitlab:ana-r", "ANA@home.example.com"), "ana"),
+        (("gitlab:ana-r",), None),
+        (("ana",), None),
+        ((), None),
+    ],
+)
+def test_people_are_known_by_what_they_are_called_elsewhere(
+    file: Path, names: tuple[str, ...], person: str | None
+) -> None:
+    assert load(file, GOOD).person_known_as(names) == person
+
+
+def test_an_account_is_one_persons_and_says_where_it_is(file: Path) -> None:
+    text = GOOD.replace('name = "Ben Ito"', 'name = "Ben Ito"\nlogins = ["ANA@example.com", "github:ana-r"]')
+    found = mistakes(file, text)
+    assert "`github:ana-r` stands at people.ana.logins[1] already" in found["people.ben.logins[2]"]
+    assert "`ana@example.com` stands at people.ana.email already" in found["people.ben.logins[1]"]
+    wrong = mistakes(file, GOOD.replace('"github:Ana-R"', '"Ana R"'))
+    assert "expected `github:NAME`" in wrong["people.ana.logins[1]"]
 
 
 def test_what_the_catalogue_does_not_have_is_said_with_what_it_has(file: Path) -> None:

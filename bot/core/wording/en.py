@@ -264,6 +264,7 @@ MESSAGES: dict[str, str] = {
     "adopted.by.ManualRollback": "a rollback outside Sayso",
     "adopted.by.AutomatedRollback": "an automatic rollback",
     "adopted.by.nobody": "something outside Sayso",
+    "adopted.unverified": "{what} (unverified: {name} is nobody in the catalogue)",
     "card.text": "{status}: {label}{what} to {environment}, asked for by {who}.",
     "card.promoted": "goes on with the run that waited",
     "card.in_stage": "in {stage}",
@@ -320,7 +321,7 @@ MESSAGES: dict[str, str] = {
     "card.rollback.title": "Roll back {environment}?",
     "card.rollback.sure": "{environment} of {service} goes back to what ran well before.",
     # notes under the card, notices in other channels, direct messages
-    "note.adopted": "👀 Started by {who}; nobody asked me for it.",
+    "note.adopted": "👀 Started by {who}{why}; nobody asked me for it.",
     "note.stage": "✅ {stage} is done{time}",
     "note.gate": "⏳ {stage} / {action} waits for an approval. Who may approve: {who}.",
     "note.approval": "✅ {who} approved: {given} of {needed} approvals{why}",

@@ -44,7 +44,9 @@ def note(scene: Scene, event: Event) -> SlackContent | None:
 def _note(scene: Scene, event: Event) -> str | None:  # noqa: C901, PLR0911, PLR0912 -- one line per kind of event
     match event:
         case ReleaseRequested():
-            return say("note.adopted", who=words(event.by, 300)) if event.how is ReleaseKind.ADOPTED else None
+            if event.how is not ReleaseKind.ADOPTED:
+                return None
+            return say("note.adopted", who=words(scene.name_of(event.by), 400), why=_why(event.reason))
         case StageFinished():
             return say("note.stage", stage=bold(event.stage), time=_time(event.seconds))
         case GateOpened():

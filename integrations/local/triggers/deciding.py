@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from integrations.local.answers import AskedRevision
 from integrations.local.providers import GIT
@@ -16,6 +16,7 @@ from integrations.specs.triggers import Criteria, PullRequest, Push, triggers_of
 
 IMAGES = ("ECR", "Image")
 LONGEST_WORDS = 300
+MOST_NAMES = 5
 SAID = {"OPEN": "opened", "UPDATED": "updated", "CLOSED": "merged"}
 PRODUCTS = {"dockerhub": "Docker Hub", "quay": "Quay", "artifactory": "Artifactory"}
 
@@ -29,6 +30,10 @@ class Reason:
     words: str
     """What is said on the card: `a push to main by Ada`."""
     sources: tuple[AskedRevision, ...] = ()
+    started_by: tuple[str, ...] = ()
+    """As `Run.started_by`."""
+    webhook: Mapping[str, str] = field(default_factory=dict)
+    """What builds see of the event."""
 
 
 def for_git(pipeline: PipelineDeclaration, file: str, hook: GitHook, event: Event) -> Reason | str:
@@ -56,7 +61,32 @@ def for_git(pipeline: PipelineDeclaration, file: str, hook: GitHook, event: Even
             asked.append(AskedRevision(action.name, "COMMIT_ID", event.commit))
     if not asked:
         return f"The pipeline's triggers don't want {_words(event)}."
-    return Reason("WebhookV2", _words(event)[:LONGEST_WORDS], tuple(asked))
+    words = _words(event)[:LONGEST_WORDS]
+    return Reason("WebhookV2", words, tuple(asked), event.logins[:MOST_NAMES], webhook_variables(event))
+
+
+def webhook_variables(event: Event) -> dict[str, str]:
+    """Give what a build sees of the event that started it; what the host did not tell is left out.
+
+    CodeBuild User Guide, "Environment variables in build environments".
+    """
+    if isinstance(event, PullRequest):
+        said = {"OPEN": "REOPENED" if event.reopened else "CREATED", "UPDATED": "UPDATED", "CLOSED": "MERGED"}
+        values = {
+            "EVENT": f"PULL_REQUEST_{said[event.event]}",
+            "TRIGGER": f"pr/{event.number}",
+            "BASE_REF": f"refs/heads/{event.target}",
+            "HEAD_REF": f"refs/heads/{event.source}",
+        }
+    else:
+        values = {
+            "EVENT": "PUSH",
+            "TRIGGER": f"{'tag' if event.tag else 'branch'}/{event.name}",
+            "HEAD_REF": f"refs/{'tags' if event.tag else 'heads'}/{event.name}",
+            "PREV_COMMIT": event.before,
+        }
+    values["ACTOR_ACCOUNT_ID"] = event.account
+    return {f"CODEBUILD_WEBHOOK_{name}": value for name, value in values.items() if value}
 
 
 def for_image(pipeline: PipelineDeclaration, hook: RegistryHook, event: ImagePushed) -> Reason | str:
@@ -77,7 +107,8 @@ def for_image(pipeline: PipelineDeclaration, hook: RegistryHook, event: ImagePus
         AskedRevision(action.name, "IMAGE_DIGEST", event.digest or event.tag)
         for action in (own or sources[:1] if hook.repository else own)
     )
-    return Reason("Webhook", words[:LONGEST_WORDS], asked)
+    started_by = (f"dockerhub:{event.by}",) if event.by and hook.kind == "dockerhub" else ()
+    return Reason("Webhook", words[:LONGEST_WORDS], asked, started_by)
 
 
 def _sources(pipeline: PipelineDeclaration) -> Iterator[ActionDeclaration]:

@@ -48,6 +48,26 @@ def read_event(kind: str, name: str, body: Any) -> tuple[Event, ...]:  # noqa: P
     return ()
 
 
+def _logins(kind: str, accounts: Iterable[object], mail: object = None) -> tuple[str, ...]:
+    """Name who did it, as the host itself vouches for: account before e-mail address.
+
+    Names that people choose for themselves and that others may bear, too, are left out: a commit's author, a display
+    name, Bitbucket's nickname.
+    """
+    found = [f"{kind}:{account}" for account in accounts if account and isinstance(account, str)]
+    if isinstance(mail, str) and "@" in mail and " " not in mail.strip():  # GitLab: `[REDACTED]`
+        found.append(mail.strip())
+    return tuple(dict.fromkeys(found))
+
+
+def _text(value: object) -> str:
+    return str(value) if isinstance(value, int | str) else ""
+
+
+def _commit(value: object) -> str:
+    return value if isinstance(value, str) and value != NOBODY else ""
+
+
 def _some(event: Event | None) -> tuple[Event, ...]:
     return (event,) if event else ()
 
@@ -56,12 +76,16 @@ def _github_push(body: Any) -> Push | None:
     ref, head = body["ref"], body.get("head_commit")
     if body.get("deleted") or not head or not ref.startswith(("refs/heads/", "refs/tags/")):
         return None
+    pusher, sender = body.get("pusher") or {}, body.get("sender") or {}
     return Push(
         repository=body["repository"]["full_name"],
         name=ref.split("/", 2)[2],
         tag=ref.startswith("refs/tags/"),
         commit=head["id"],
-        by=(body.get("pusher") or {}).get("name") or "",
+        by=pusher.get("name") or "",
+        logins=_logins("github", (sender.get("login") or pusher.get("name"),), pusher.get("email")),
+        account=_text(sender.get("id")),
+        before=_commit(body.get("before")),
         # A new or a forced branch lists commits that say little about what is different now.
         files=None if body.get("created") or body.get("forced") else _files(body["commits"], "github"),
     )
@@ -81,6 +105,9 @@ def _github_pull(body: Any) -> PullRequest | None:
             "target": pull["base"]["ref"],
             "commit": pull["head"]["sha"],
             "by": (body.get("sender") or {}).get("login") or "",
+            "logins": _logins("github", ((body.get("sender") or {}).get("login"),)),
+            "account": _text((body.get("sender") or {}).get("id")),
+            "reopened": action == "reopened",
         }
     )
 
@@ -97,6 +124,9 @@ def _gitlab_push(body: Any) -> Push | None:
         tag=ref.startswith("refs/tags/"),
         commit=commit,
         by=body.get("user_name") or body.get("user_username") or "",
+        logins=_logins("gitlab", (body.get("user_username"),), body.get("user_email")),
+        account=_text(body.get("user_id")),
+        before=_commit(body.get("before")),
         files=_files(commits, "gitlab") if whole else None,
     )
 
@@ -106,6 +136,7 @@ def _gitlab_merge(body: Any) -> PullRequest | None:
     action = merge.get("action")
     if action == "update" and not merge.get("oldrev"):
         return None  # only its title, labels or people changed
+    user = body.get("user") or {}
     events = {"open": "OPEN", "reopen": "OPEN", "update": "UPDATED", "merge": "CLOSED"}
     if action not in events:
         return None
@@ -117,12 +148,16 @@ def _gitlab_merge(body: Any) -> PullRequest | None:
             "source": merge["source_branch"],
             "target": merge["target_branch"],
             "commit": merge["last_commit"]["id"],
-            "by": (body.get("user") or {}).get("name") or "",
+            "by": user.get("name") or "",
+            "logins": _logins("gitlab", (user.get("username"),), user.get("email")),
+            "account": _text(user.get("id")),
+            "reopened": action == "reopen",
         }
     )
 
 
 def _bitbucket_push(body: Any) -> Iterable[Push]:
+    actor = body.get("actor") or {}
     for change in body["push"]["changes"]:
         new = change.get("new")
         if new is None or new.get("type") not in {"branch", "tag"}:
@@ -132,7 +167,10 @@ def _bitbucket_push(body: Any) -> Iterable[Push]:
             name=new["name"],
             tag=new["type"] == "tag",
             commit=new["target"]["hash"],
-            by=(body.get("actor") or {}).get("display_name") or "",
+            by=actor.get("display_name") or "",
+            logins=_logins("bitbucket", (actor.get("account_id"), actor.get("uuid"))),
+            account=_text(actor.get("account_id")),
+            before=_commit(((change.get("old") or {}).get("target") or {}).get("hash")),
         )
 
 
@@ -141,7 +179,7 @@ def _bitbucket_pull(name: str, body: Any) -> PullRequest | None:
     event = events.get(name.partition(":")[2])
     if event is None:
         return None
-    pull = body["pullrequest"]
+    pull, actor = body["pullrequest"], body.get("actor") or {}
     return PullRequest.model_validate(
         {
             "event": event,
@@ -150,7 +188,9 @@ def _bitbucket_pull(name: str, body: Any) -> PullRequest | None:
             "source": pull["source"]["branch"]["name"],
             "target": pull["destination"]["branch"]["name"],
             "commit": pull["source"]["commit"]["hash"],
-            "by": (body.get("actor") or {}).get("display_name") or "",
+            "by": actor.get("display_name") or "",
+            "logins": _logins("bitbucket", (actor.get("account_id"), actor.get("uuid"))),
+            "account": _text(actor.get("account_id")),
         }
     )
 

@@ -30,7 +30,10 @@ class Starter:
 
         Raises `BadInput` for what the pipeline needs and nobody gave, `Conflict` if it has no room.
         """
-        request = StartRequest(token, sources=reason.sources, trigger=reason.type, trigger_detail=reason.words)
+        request = StartRequest(
+            token, sources=reason.sources, trigger=reason.type, trigger_detail=reason.words,
+            started_by=reason.started_by, webhook=reason.webhook,
+        )  # fmt: skip
         return await starts.start_known(self.engine, starts.home(target), pipeline, request)
 
     async def start_now(self, target: LocalTarget, token: str, reason: Reason) -> str:

@@ -24,7 +24,9 @@ from bot.store.migrate import migrate
 from integrations.local import MIGRATIONS, VERSION_TABLE
 from integrations.local.backend import LocalBackend
 from integrations.local.target import LocalTarget
+from integrations.local.triggers.deciding import webhook_variables
 from integrations.local.triggers.declared import Poll, Schedule
+from integrations.local.triggers.git_events import read_event
 from integrations.local.triggers.hooks import MOST_BYTES, Hooks
 from integrations.local.triggers.marks import Marks
 from integrations.local.triggers.polling import Polled
@@ -108,7 +110,52 @@ async def test_a_push_starts_the_pipeline_at_its_commit(world: World) -> None:
     run = await until(lambda: world.backend.observe(world.target(), answer["started"][0]), lambda run: run.revision)
     assert run.revision is not None
     assert (run.revision.id, run.revision.ref) == (world.local.first, "main")
-    assert run.trigger == "a push to main by ada"
+    assert (run.trigger, run.started_by) == ("a push to main by ada", ("github:ada",))
+
+
+BRANCH = {"type": "branch", "name": "main", "target": {"hash": "c" * 40}}
+BY = {
+    "github": ("push", {**pushed("c" * 40), "before": "b" * 40, "pusher": {"name": "ana-r", "email": "ana@example.com"},
+                        "sender": {"login": "ana-r", "id": 42}}),
+    "gitlab": ("Push Hook", {"ref": "refs/heads/main", "after": "c" * 40, "before": "b" * 40, "checkout_sha": "c" * 40,
+                             "project": {"path_with_namespace": "team/shop"}, "commits": [], "user_id": 42,
+                             "user_name": "Ana", "user_username": "ana-r", "user_email": "ana@example.com"}),
+    "bitbucket": ("repo:push", {"repository": {"full_name": "team/shop"},
+                                "push": {"changes": [{"new": BRANCH, "old": {"target": {"hash": "b" * 40}}}]},
+                                "actor": {"display_name": "B", "nickname": "ben", "account_id": "42", "uuid": "{u}"}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("host", "names"),
+    [("github", ("github:ana-r", "ana@example.com")), ("gitlab", ("gitlab:ana-r", "ana@example.com")),
+     ("bitbucket", ("bitbucket:42", "bitbucket:{u}"))],
+)  # fmt: skip
+def test_only_names_that_the_host_vouches_for_say_who_pushed(host: str, names: tuple[str, ...]) -> None:
+    (event,) = read_event(host, *BY[host])
+    assert event.logins == names
+    assert webhook_variables(event) == {
+        "CODEBUILD_WEBHOOK_EVENT": "PUSH",
+        "CODEBUILD_WEBHOOK_TRIGGER": "branch/main",
+        "CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/main",
+        "CODEBUILD_WEBHOOK_PREV_COMMIT": "b" * 40,
+        "CODEBUILD_WEBHOOK_ACTOR_ACCOUNT_ID": "42",
+    }
+
+
+def test_a_build_sees_what_became_of_a_pull_request() -> None:
+    body = {"action": "reopened", "repository": {"full_name": "team/shop"}, "sender": {"login": "ana-r", "id": 42},
+            "pull_request": {"number": 7, "base": {"ref": "main"},
+                             "head": {"ref": "fix", "sha": "c" * 40}}}  # fmt: skip
+    (event,) = read_event("github", "pull_request", body)
+    assert event.logins == ("github:ana-r",)
+    assert webhook_variables(event) == {
+        "CODEBUILD_WEBHOOK_EVENT": "PULL_REQUEST_REOPENED",
+        "CODEBUILD_WEBHOOK_TRIGGER": "pr/7",
+        "CODEBUILD_WEBHOOK_BASE_REF": "refs/heads/main",
+        "CODEBUILD_WEBHOOK_HEAD_REF": "refs/heads/fix",
+        "CODEBUILD_WEBHOOK_ACTOR_ACCOUNT_ID": "42",
+    }
 
 
 async def test_the_same_delivery_again_starts_nothing_even_under_another_id(world: World) -> None:
