@@ -158,6 +158,8 @@ async def open_sayso(settings: Settings) -> AsyncIterator[Sayso]:
                 leases=leases,
             )
             parts["deliverer"] = deliverer.run
+        if settings.alexa_skill_id:
+            routers.append(await _skill(stack, settings, voice))
         tasks = [asyncio.create_task(run(), name=name) for name, run in parts.items()]
         stack.push_async_callback(_end, tasks)  # last in, first out: they end before what they work with
         api = create_api(
@@ -285,6 +287,33 @@ async def _slack(
     if settings.slack_signing_secret:
         return slack_router(slack.bolt, settings.slack_signing_secret, time.time)
     return APIRouter()
+
+
+async def _skill(stack: AsyncExitStack, settings: Settings, voice: VoiceDesk) -> APIRouter:
+    """Build the way in from Alexa, and from the skill's Lambda relay."""
+    # Only who has a skill waits for Amazon's SDK and for cryptography.
+    from bot.http.alexa import alexa_router  # noqa: PLC0415
+    from skills.release_desk.opening import open_verifier  # noqa: PLC0415
+    from skills.release_desk.progress import AMAZON, Progress  # noqa: PLC0415
+    from skills.release_desk.skill import dispatcher  # noqa: PLC0415
+
+    path, secret = settings.alexa_trust_roots, settings.alexa_relay_secret
+    try:
+        verifier = await stack.enter_async_context(
+            open_verifier(
+                settings.alexa_skill_id,
+                now,
+                relay_secret=secret.get_secret_value() if secret else None,
+                roots_pem=path.read_text(encoding="ascii") if path else None,
+                store=settings.chain_store,
+            )
+        )
+    except (OSError, ValueError) as error:  # also what OpenSSL says of a file without certificates
+        raise Misconfigured(say("start.no_roots", path=path, error=error), fix=say("start.no_roots.fix")) from error
+    client = await stack.enter_async_context(httpx.AsyncClient())
+    return alexa_router(
+        verifier, dispatcher(voice, progress=Progress(client, AMAZON | {settings.alexa_api_url.rstrip("/")}))
+    )
 
 
 @asynccontextmanager

@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 import signal
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -20,6 +22,7 @@ from bot.cli.demo_processes import Children, end_marked
 from bot.cli.doors import free_port, listening, reason
 from bot.core.errors import Misconfigured
 from bot.core.wording import say
+from integrations.playground.echo.keys import open_keys
 
 PORT, PLAYGROUND_PORT, STAGING_PORT, PRODUCTION_PORT = 8080, 8090, 8101, 8102
 SUGGESTIONS = (
@@ -88,7 +91,7 @@ def _start(children: Children, places: Places) -> None:
 
 def _environment(places: Places, token: str) -> dict[str, str]:
     """Give both processes their settings; the secrets live only in their memory."""
-    return {
+    return _voice(places) | {
         "SAYSO_CONFIG": str(places.catalogue),
         "SAYSO_DATA": str(places.folder / "data"),
         "SAYSO_HOST": "127.0.0.1",
@@ -97,6 +100,17 @@ def _environment(places: Places, token: str) -> dict[str, str]:
         "SLACK_API_URL": f"{places.page}api/",
         "SLACK_BOT_TOKEN": f"xoxb-{secrets.token_hex(16)}",
         "SLACK_SIGNING_SECRET": secrets.token_hex(16),
+    }
+
+
+def _voice(places: Places) -> dict[str, str]:
+    """Give the skill its settings: it trusts the playground's Echo, whose keys are made here, and nobody else."""
+    open_keys(places.roots, datetime.now(UTC))
+    return {
+        "ALEXA_SKILL_ID": f"amzn1.ask.skill.{uuid.uuid4()}",
+        "ALEXA_TRUST_ROOTS": str(places.roots),
+        "ALEXA_CHAIN_STORE": f"127.0.0.1:{places.echo_port}",
+        "ALEXA_API_URL": places.page,
     }
 
 
@@ -115,6 +129,7 @@ def _places(folder: Path, wanted: Wanted) -> Places:
     # deployment, so two demos that begin together would both find them free.
     usual_ones = wanted.port is None and not wanted.headless
     ports += [_usual_or_free(usual) if usual_ones else free_port() for usual in (STAGING_PORT, PRODUCTION_PORT)]
+    ports.append(free_port())  # the Echo's certificates
     return Places(folder, *ports)
 
 

@@ -19,7 +19,7 @@ MADE_BY_US = "made-by-sayso-demo"
 """A file by which we know a folder that we may clear."""
 ASKS, APPROVES, CHANNEL = "U0ANA", "U0BEN", "C0RELEASES"
 _EXAMPLE = Path(__file__).resolve().parents[2] / "deploy" / "example"
-_OURS = ("data", "checkout", "machines", "logs", "sayso.toml")
+_OURS = ("data", "checkout", "machines", "logs", "alexa", "sayso.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,13 @@ class Places:
     playground_port: int
     staging_port: int
     production_port: int
+    echo_port: int = 0
+    """Where the Echo's certificates lie; 0: there is no Echo."""
+
+    @property
+    def roots(self) -> Path:
+        """Give the path of the root that the Echo's requests are signed under."""
+        return self.folder / "alexa" / "roots.pem"
 
     @property
     def sayso(self) -> str:

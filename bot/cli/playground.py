@@ -14,11 +14,16 @@ from bot.cli.doors import listening
 from bot.cli.serving import run_until
 from bot.core.errors import Misconfigured
 from bot.core.grammar import COMMANDS, usage
+from bot.core.vocabulary import Vocabulary
 from bot.core.wording import say
 from bot.plugins import backend_plugins, targets
 from bot.settings import Settings
-from integrations.playground.config import Channel, Persona, PlaygroundConfig, SlashCommand
+from integrations.playground.config import Channel, EchoConfig, Persona, PlaygroundConfig, SlashCommand
 from integrations.playground.server import create_playground
+from skills.release_desk.intents import DEPLOY, PAIR, STATUS, TESTS, Slot
+from skills.release_desk.model import interaction_model
+from skills.release_desk.names import called, merged
+from skills.release_desk.phrases import LANGUAGE_OF, as_said
 
 
 def run(settings: Settings, port: int, bot_url: str, suggest: list[str], intro: str) -> None:
@@ -67,7 +72,33 @@ def _config(settings: Settings, catalogue: Catalogue, url: str, suggest: list[st
         ],
         suggestions=suggest,
         intro=intro,
+        echo=_echo(settings, catalogue, url),
     )
+
+
+def _echo(settings: Settings, catalogue: Catalogue, url: str) -> EchoConfig | None:
+    """Set up the household's Echoes, if the bot has a skill that trusts the playground."""
+    store = settings.chain_store
+    if not (settings.alexa_skill_id and settings.alexa_trust_roots and store):
+        return None
+    words = catalogue.vocabulary()
+    return EchoConfig(
+        skill_url=f"{url.removesuffix('/slack/events')}/alexa",
+        skill_id=settings.alexa_skill_id[0],
+        models={locale: interaction_model(words, locale) for locale in LANGUAGE_OF},
+        roots=settings.alexa_trust_roots,
+        store_port=store[1],
+        suggestions={locale: _examples(words, language) for locale, language in LANGUAGE_OF.items()},
+    )
+
+
+def _examples(words: Vocabulary, language: str) -> list[str]:
+    """Give what the Echo's owner may begin with, in the words of the model and the catalogue."""
+    services, environments = (merged(words, slot) for slot in (Slot.SERVICE, Slot.ENVIRONMENT))
+    first = {Slot.SERVICE: called(next(iter(services.values())))} if services else {}
+    production = next((called(environments[key]) for _, key in words.production), None)
+    first |= {Slot.ENVIRONMENT: production} if production else {}
+    return [as_said(intent, first if intent is DEPLOY else {}, language) for intent in (PAIR, DEPLOY, STATUS, TESTS)]
 
 
 async def _run(config: PlaygroundConfig, door: socket.socket) -> None:

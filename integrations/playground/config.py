@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
 
 from pydantic import Field, SecretStr
 
@@ -66,6 +67,24 @@ class SlashCommand(Frozen):
     usage_hint: str = ""
 
 
+class EchoConfig(Frozen):
+    """The household's Echoes, and the one skill that is enabled on them."""
+
+    skill_url: str
+    """The skill's whole address, as `http://127.0.0.1:8080/alexa`."""
+    skill_id: str
+    models: Mapping[str, Mapping[str, Any]]
+    """By locale, as `en-US`: the interaction model's JSON."""
+    roots: Path
+    """The file of the root that the skill's server trusts (`ALEXA_TRUST_ROOTS`); made if there is none yet."""
+    store_port: int
+    """Where on loopback the chain lies (`ALEXA_CHAIN_STORE`)."""
+    suggestions: Mapping[str, Sequence[str]] = {}
+    """By locale: what the page offers to say."""
+    pin: str = Field(default="4711", pattern=r"^[0-9]{4}$")
+    """Everybody's voice PIN."""
+
+
 class PlaygroundConfig(Frozen):
     """Everything that `create_playground` needs."""
 
@@ -95,6 +114,8 @@ class PlaygroundConfig(Frozen):
     """Whether the app subscribed to `message.im`."""
     event_retry_delays: tuple[float, float, float] = (0.0, 60.0, 300.0)
     """Seconds before each of the three retries of an event (divided by `speed`)."""
+    echo: EchoConfig | None = None
+    """Without one the workspace has no Echo."""
     bot_name: str = "sayso"
     bot_title: str = "Sayso"
     bot_user_id: str = "U0SAYSO"

@@ -23,6 +23,7 @@ from pydantic import Field
 from bot.core.model import Frozen
 from integrations.playground import gestures, modals
 from integrations.playground.delivery import USER_AGENT, Letter, deliver, send
+from integrations.playground.echo.control import add_echo
 from integrations.playground.faults import parse_fault
 from integrations.playground.ledger import Delivered
 from integrations.playground.outcome import NotPossible, outcome
@@ -125,6 +126,7 @@ def control_router(playground: Playground) -> APIRouter:
     _add_views(router, playground)
     _add_gestures(router, playground)
     _add_tools(router, playground)
+    add_echo(router, playground)
     return router
 
 
@@ -135,6 +137,7 @@ def _add_views(router: APIRouter, playground: Playground) -> None:
         return playground.workspace.snapshot() | {
             "wire": playground.ledger.snapshot(200),
             "socket_mode": playground.sockets.connected,
+            "echo": playground.household.snapshot() if playground.household else None,
         }
 
     @router.get("/events")

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import json
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 
 from integrations.playground.config import PlaygroundConfig
+from integrations.playground.echo.amazon import Exchange, chain_store
+from integrations.playground.echo.household import Household
+from integrations.playground.echo.keys import open_keys
 from integrations.playground.faults import Faults
 from integrations.playground.feed import Feed
-from integrations.playground.ledger import Ledger
+from integrations.playground.ledger import Delivered, Ledger
 from integrations.playground.rates import Rates
 from integrations.playground.sockets import Sockets
 from integrations.playground.tickets import ResponseUrls, Triggers
@@ -30,6 +37,7 @@ class Playground:
             trust_env=False, follow_redirects=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
         self._tasks: set[asyncio.Task[None]] = set()
+        self.keys = open_keys(config.echo.roots, datetime.now(UTC)) if config.echo else None
         self._build()
 
     def _build(self) -> None:
@@ -39,6 +47,21 @@ class Playground:
         self.faults = Faults()
         self.triggers = Triggers()
         self.response_urls = ResponseUrls()
+        self.household: Household | None = None
+        if self.config.echo and self.keys:
+            self.household = Household(self.config.echo, self.keys, self.http, self.feed, note=self._note, now=self.now)
+
+    def _note(self, exchange: Exchange) -> None:
+        """Write down what an Echo asked the skill."""
+        request = json.loads(exchange.body)["request"]
+        what = " ".join([request["type"], request.get("intent", {}).get("name", "")]).strip()
+        self.ledger.add_delivery(
+            Delivered(
+                self.ledger.next_number(), self.now(), "alexa", what, headers=exchange.headers,
+                body=exchange.body.decode(), status=exchange.status, ms=round(exchange.seconds * 1000, 2),
+                answer=exchange.answer, outcome="ok" if exchange.status == HTTPStatus.OK else "no_answer",
+            )
+        )  # fmt: skip
 
     def reset(self) -> None:
         """Forget everything that was said, sent and limited; connections stay."""
@@ -56,6 +79,19 @@ class Playground:
     def now(self) -> float:
         """Read the workspace's clock."""
         return self.config.clock()
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Serve what is not behind the web server, for the time of the block, and end everything after it."""
+        try:
+            if self.config.echo and self.keys:
+                chain = self.keys.speaker.chain_pem
+                async with chain_store(self.keys.store, chain, self.config.echo.store_port):
+                    yield
+            else:
+                yield
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """End all tasks and connections."""

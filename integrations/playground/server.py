@@ -16,6 +16,7 @@ from bot.core.errors import BadInput
 from integrations.playground.answers import serve_response_url
 from integrations.playground.config import PlaygroundConfig
 from integrations.playground.control import control_router
+from integrations.playground.echo.control import directive_router
 from integrations.playground.methods.files import receive_bytes
 from integrations.playground.outcome import NotPossible
 from integrations.playground.playground import Playground
@@ -58,12 +59,13 @@ def create_playground(config: PlaygroundConfig) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await playground.close()
+        async with playground.open():
+            yield
 
     app = FastAPI(title="Sayso playground", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.playground = playground
     app.include_router(control_router(playground))
+    app.include_router(directive_router(playground))
 
     app.add_middleware(SafetyHeaders)
 

@@ -6,9 +6,11 @@ import asyncio
 import json
 import ssl
 import tempfile
+import time
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
-from integrations.playground.echo.certificates import Authority, Certified
+from integrations.playground.echo.certificates import Certified
 from integrations.playground.echo.turn import NoAnswer
 
 SPEAKER: Final = "echo-api.amazon.com"
@@ -25,16 +27,32 @@ STORE: Final = "s3.amazonaws.com"
 CHAIN_PATH: Final = "/echo.api/echo-api-cert-playground.pem"
 
 
+@dataclass(slots=True)
+class Exchange:
+    """One request to a skill and what came back; `status` is 0 while there is no answer."""
+
+    headers: dict[str, str]
+    body: bytes
+    status: int = 0
+    answer: str = ""
+    seconds: float = 0.0
+
+
 class Endpoint:
     """A skill behind HTTP: signs each envelope as Alexa does and posts it. A `Skill` of the device."""
 
-    def __init__(self, url: str, certified: Certified, http: httpx.AsyncClient) -> None:
-        """Take the skill's whole address, as `http://127.0.0.1:8080/alexa`."""
+    def __init__(
+        self,
+        url: str,
+        certified: Certified,
+        http: httpx.AsyncClient,
+        note: Callable[[Exchange], None] = lambda _: None,
+    ) -> None:
+        """Take the skill's whole address, as `http://127.0.0.1:8080/alexa`; `note` is told of every exchange."""
         self._url = url
         self._key = certified.key
         self._http = http
-        self.last: dict[str, Any] = {}
-        """The last request with its headers, and the answer's status: for whoever wants to see it."""
+        self._note = note
 
     def headers(self, body: bytes) -> dict[str, str]:
         """Sign exactly these bytes (ASK, "Host a Custom Skill as a Web Service")."""
@@ -49,13 +67,16 @@ class Endpoint:
     async def __call__(self, envelope: dict[str, Any]) -> Any:
         """Ask the skill; raises `NoAnswer`."""
         body = json.dumps(envelope, ensure_ascii=False).encode()
-        headers = self.headers(body)
-        self.last = {"url": self._url, "headers": headers, "status": None}
+        exchange = Exchange(self.headers(body), body)
+        began = time.perf_counter()
         try:
-            response = await self._http.post(self._url, content=body, headers=headers)
+            response = await self._http.post(self._url, content=body, headers=exchange.headers, timeout=None)
+            exchange.status, exchange.answer = response.status_code, response.text
         except httpx.HTTPError as error:
             raise NoAnswer(f"The skill at {self._url} does not answer ({type(error).__name__}).") from error
-        self.last["status"] = response.status_code
+        finally:  # also when the device has waited long enough
+            exchange.seconds = time.perf_counter() - began
+            self._note(exchange)
         if not response.is_success:
             raise NoAnswer(f"The skill answered HTTP {response.status_code}: {response.text[:200]}")
         try:
@@ -65,8 +86,8 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def chain_store(authority: Authority, chain: bytes, port: int = 0) -> AsyncIterator[int]:
-    """Serve the chain over TLS as the host where Amazon's lies, on loopback; gives the port."""
+async def chain_store(own: Certified, chain: bytes, port: int = 0) -> AsyncIterator[int]:
+    """Serve the chain over TLS as the host where Amazon's lies, which `own` is for, on loopback; gives the port."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(chain), chain)
     missing = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -81,7 +102,7 @@ async def chain_store(authority: Authority, chain: bytes, port: int = 0) -> Asyn
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port, ssl=server_context(authority.issue([STORE])))
+    server = await asyncio.start_server(serve, "127.0.0.1", port, ssl=server_context(own))
     async with server:
         yield server.sockets[0].getsockname()[1]
 

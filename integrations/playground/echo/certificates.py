@@ -9,7 +9,12 @@ from datetime import datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -31,6 +36,14 @@ class Certified:
     def key_pem(self) -> bytes:
         """Give the private key, not encrypted."""
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def read_certified(pem: bytes) -> Certified:
+    """Read a key and its certificates from one PEM text; `ValueError` if it has not both."""
+    key = load_pem_private_key(pem, password=None)
+    if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+        raise ValueError("this is another kind of key")  # noqa: TRY004  what is wrong is the file
+    return Certified(key, tuple(x509.load_pem_x509_certificates(pem)))
 
 
 class Authority:

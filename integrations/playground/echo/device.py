@@ -23,7 +23,7 @@ from integrations.playground.echo import phrases
 from integrations.playground.echo.entities import Entities
 from integrations.playground.echo.envelope import PIN_LEVEL, Person, Sender, Session, envelope
 from integrations.playground.echo.model import InteractionModel
-from integrations.playground.echo.pin import Pins
+from integrations.playground.echo.pin import Pins, resumed
 from integrations.playground.echo.replies import (
     CONFIRM,
     CONFIRM_SLOT,
@@ -274,14 +274,14 @@ class Device:
         """Ask for the PIN, or resume the skill at once if there is no use in asking."""
         assert self._asked
         if certain := self._pins.certain(self.person):
-            resumed = await self._send(turn.heard, self._resumed(self._asked, certain))
+            answer = await self._send(turn.heard, resumed(self._asked.directive, certain))
             return replace(
-                resumed,
-                speech=f"{turn.speech} {resumed.speech}".strip(),
+                answer,
+                speech=f"{turn.speech} {answer.speech}".strip(),
                 intent=turn.intent,
                 slots=turn.slots,
-                requests=turn.requests + resumed.requests,
-                answers=turn.answers + resumed.answers,
+                requests=turn.requests + answer.requests,
+                answers=turn.answers + answer.answers,
             )
         return replace(turn, speech=f"{turn.speech} {phrases.PIN[self._language]}".strip())
 
@@ -293,15 +293,4 @@ class Device:
         if result is None:
             return Turn(utterance, speech=phrases.WRONG_PIN[self._language], asks="pin", open=True)
         level = PIN_LEVEL if result["status"] == "ACHIEVED" else None
-        return await self._send(utterance, self._resumed(asked, result), level)
-
-    def _resumed(self, asked: _Asked, result: dict[str, str]) -> dict[str, Any]:
-        return {
-            "type": "SessionResumedRequest",
-            "cause": {
-                "type": "ConnectionCompleted",
-                "token": asked.directive.get("token", ""),
-                "status": {"code": "200", "message": "OK"},
-                "result": {"version": "2", **result},
-            },
-        }
+        return await self._send(utterance, resumed(asked.directive, result), level)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from typing import Any
 
 from integrations.playground.echo.envelope import Person
 from integrations.playground.echo.words import number, words
@@ -42,6 +44,19 @@ class Pins:
         if tries >= TRIES or self._wrong[person.id] >= LOCKS_AFTER:
             return self.certain(person) or {"status": "NOT_ACHIEVED", "reason": "NOT_MATCH"}
         return None
+
+
+def resumed(connection: Mapping[str, Any], result: Mapping[str, str]) -> dict[str, Any]:
+    """Give the request that tells the skill how the connection that it started ended."""
+    return {
+        "type": "SessionResumedRequest",
+        "cause": {
+            "type": "ConnectionCompleted",
+            "token": connection.get("token", ""),
+            "status": {"code": "200", "message": "OK"},
+            "result": {"version": "2", **result},
+        },
+    }
 
 
 def _figures(utterance: str, locale: str) -> str:

@@ -60,8 +60,8 @@ def read_reply(answer: Any, model: InteractionModel, intent: str | None, *, scre
     if len(json.dumps(answer).encode()) > MOST_BYTES:
         raise InvalidReply(f"The answer is larger than {MOST_BYTES} bytes.")
     response = answer["response"]
-    ssml, speech = _spoken(response.get("outputSpeech"))
-    reprompt = _spoken((response.get("reprompt") or {}).get("outputSpeech"))[1]
+    ssml, speech = spoken(response.get("outputSpeech"))
+    reprompt = spoken((response.get("reprompt") or {}).get("outputSpeech"))[1]
     card = response.get("card")
     if card is not None and card.get("type") not in _CARDS:
         raise InvalidReply(f"There is no card of type {card.get('type')}.")
@@ -82,8 +82,8 @@ def read_reply(answer: Any, model: InteractionModel, intent: str | None, *, scre
     )
 
 
-def _spoken(speech: dict[str, Any] | None) -> tuple[str, str]:
-    """Give speech as SSML and as the words that are heard."""
+def spoken(speech: dict[str, Any] | None) -> tuple[str, str]:
+    """Give speech (an `outputSpeech`) as SSML and as the words that are heard; raises `InvalidReply`."""
     if not speech:
         return "", ""
     if speech.get("type") == "PlainText":
