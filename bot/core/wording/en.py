@@ -466,7 +466,8 @@ MESSAGES: dict[str, str] = {
     "  1. As Ana, type  /deploy checkout prod  and watch the card.\n"
     "  2. When it asks for an approval, switch to Ben and press Approve.\n"
     "  3. Open {production}: production runs the new version.\n"
-    "  A change whose tests fail: /deploy checkout@broken-discount staging\n\n"
+    "  A change whose tests fail: /deploy checkout@broken-discount staging\n"
+    "  By voice: press Echo, say  pair me , type the code in the chat as Ana, then  deploy checkout to production\n\n"
     "Everything is in {folder}. Ctrl-C stops it all.",
     "demo.intro": "A workspace on your own machine. Try: /deploy checkout prod",
     "demo.cleaned": "Ended what an earlier demo had left running.",
