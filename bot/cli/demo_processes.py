@@ -39,7 +39,9 @@ class Children:
     def start(self, name: str, arguments: Sequence[str], **more: str) -> None:
         """Start `sayso` with arguments; in a session of its own, because Ctrl-C is ours to pass on in good order."""
         log = self.log_of(name).open("wb")
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("SAYSO_", "SLACK_", "ALEXA_"))}
+        inherited = {
+            key: value for key, value in os.environ.items() if not key.startswith(("SAYSO_", "SLACK_", "ALEXA_"))
+        }
         process = subprocess.Popen(
             [sys.executable, "-m", "bot.cli", *arguments],
             env={**inherited, **self.environment, **more, MARK: str(self.folder)},
