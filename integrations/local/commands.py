@@ -33,6 +33,10 @@ class CommandsRunner:
 
     async def perform(self, attempt: Attempt, *, interrupted: bool) -> Result:
         """Run the commands to their end."""
+        if not attempt.declaration.commands and (written := attempt.configuration.get("Commands")):
+            # A rule may have them in its configuration instead (User Guide, "Commands rule").
+            lines = tuple(line for line in written.splitlines() if line.strip())
+            attempt = replace(attempt, declaration=attempt.declaration.model_copy(update={"commands": lines}))
         if not attempt.declaration.commands:
             sentence = f"The action {attempt.declaration.name} has no commands."
             return Result(outcome=Outcome.FAILED, detail=sentence)

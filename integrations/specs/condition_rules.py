@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from integrations.specs.mistakes import Path, nearest, one_of
-from integrations.specs.variables import references
+from integrations.specs.variables import references, texts
 
 HOOKS = {"beforeEntry": -1, "onSuccess": 1000, "onFailure": 1000}
 """A stage's hook to the `runOrder` that it stands at, as it were, among the stage's actions."""
@@ -87,10 +87,9 @@ def _inputs(
 def _references(
     rule: Mapping[str, Any], where: Path, owners: Mapping[str, tuple[int, int]], here: tuple[int, int]
 ) -> Iterator[Broken]:
-    configuration = rule.get("configuration")
-    for key, text in configuration.items() if isinstance(configuration, dict) else ():
-        for namespace, name in references(text) if isinstance(text, str) else ():
-            path, written = (*where, "configuration", key), f"#{{{namespace}.{name}}}"
+    for inside, text in texts(rule):
+        for namespace, name in references(text):
+            path, written = (*where, *inside), f"#{{{namespace}.{name}}}"
             if namespace in RESERVED:
                 continue
             if namespace not in owners:

@@ -27,6 +27,7 @@ from integrations.specs.declared import (
     Version,
 )
 from integrations.specs.pipeline_rules import broken_rules
+from integrations.specs.variables import resolve
 
 LARGEST = 5_000_000
 """Characters that are read at most: 50 stages of 50 actions, generously indented."""
@@ -69,6 +70,22 @@ class ActionDeclaration(Camel):
     def kind(self) -> ActionKind:
         """Give the category in Sayso's words."""
         return ActionKind(self.action_type_id.category.lower())
+
+    def resolved(self, variables: Mapping[str, Mapping[str, str]]) -> tuple[ActionDeclaration, list[Mistake]]:
+        """Put an execution's variables into all texts that may refer to them; see `variables.texts` and `resolve`."""
+        configuration, wrong = resolve(self.configuration, variables)
+        numbered = {str(n): command for n, command in enumerate(self.commands, start=1)}
+        commands, more = resolve(numbered, variables, "commands")
+        values = {str(each.get("name")): str(each.get("value")) for each in self.environment_variables}
+        known, rest = resolve(values, variables, "environmentVariables")
+        update = {
+            "configuration": configuration,
+            "commands": tuple(commands.values()),
+            "environment_variables": tuple(
+                {**each, "value": known[str(each.get("name"))]} for each in self.environment_variables
+            ),
+        }
+        return self.model_copy(update=update), [*wrong, *more, *rest]
 
 
 class StageDeclaration(Camel):

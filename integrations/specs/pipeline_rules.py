@@ -8,7 +8,7 @@ from typing import Any
 
 from integrations.specs.condition_rules import broken_conditions
 from integrations.specs.mistakes import Path, nearest, one_of
-from integrations.specs.variables import references
+from integrations.specs.variables import references, texts
 
 Broken = tuple[Path, str, str | None]
 """Where, what is wrong, how to mend it."""
@@ -40,7 +40,8 @@ class Seen:
     inputs: list[str]
     outputs: list[str]
     namespace: str | None
-    configuration: dict[str, str]
+    texts: dict[tuple[str | int, ...], str]
+    """By their paths inside of the action."""
 
     def before(self, other: Seen) -> bool:
         """Tell whether this action is over when the other one starts."""
@@ -80,7 +81,7 @@ def _text(value: object, key: str) -> str:
 def _actions(declared: dict[str, Any]) -> Iterator[Seen]:
     for s, stage in _items(declared, "stages"):
         for a, action in _items(stage, "actions"):
-            order, configuration = action.get("runOrder", 1), action.get("configuration")
+            order = action.get("runOrder", 1)
             yield Seen(
                 path=("stages", s, "actions", a),
                 stage=s,
@@ -91,9 +92,7 @@ def _actions(declared: dict[str, Any]) -> Iterator[Seen]:
                 inputs=[_text(item, "name") for _, item in _items(action, "inputArtifacts")],
                 outputs=[_text(item, "name") for _, item in _items(action, "outputArtifacts")],
                 namespace=_text(action, "namespace") or None,
-                configuration={key: text for key, text in configuration.items() if isinstance(text, str)}
-                if isinstance(configuration, dict)
-                else {},
+                texts=dict(texts(action)),
             )
 
 
@@ -139,7 +138,7 @@ def _artifact_counts(seen: list[Seen]) -> Iterator[Broken]:
                     f"a {who} has {allowed} {word} artifact{'' if most == 1 else 's'}, but here are {len(names)}.",
                     None,
                 )
-        primary = action.configuration.get("PrimarySource", "")
+        primary = action.texts.get(("configuration", "PrimarySource"), "")
         if action.provider == "CodeBuild" and len(action.inputs) > 1 and primary not in action.inputs:
             fix = f"Set it to {one_of(action.inputs)}."
             yield (*action.path, "configuration"), "with several input artifacts, PrimarySource must name one.", fix
@@ -187,9 +186,9 @@ def _references(seen: list[Seen], declared: dict[str, Any]) -> Iterator[Broken]:
     owners = {action.namespace: action for action in reversed(seen) if action.namespace}
     variables = [_text(item, "name") for _, item in _items(declared, "variables")]
     for action in seen:
-        for key, text in action.configuration.items():
+        for where, text in action.texts.items():
             for namespace, name in references(text):
-                path, written = (*action.path, "configuration", key), f"#{{{namespace}.{name}}}"
+                path, written = (*action.path, *where), f"#{{{namespace}.{name}}}"
                 owner = owners.get(namespace)
                 if namespace == "variables" and name not in variables:
                     yield path, f"{written}: the pipeline declares no variable {name}.", nearest(name, variables)

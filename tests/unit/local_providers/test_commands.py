@@ -60,3 +60,8 @@ def test_others_bring_providers_by_entry_point(tmp_path: Path, monkeypatch: pyte
     machine = Machine(tmp_path / "data", this_host(), {}, now)
     found: Any = plugged_providers(machine)["Test", "Notebook"](Settings(providers={"notebook": {"kernel": "py"}}))
     assert found == (tmp_path / "data", {"notebook": {"kernel": "py"}})
+
+
+async def test_a_rule_may_have_its_commands_in_its_configuration(bench: Bench) -> None:
+    result = await run(bench, configuration={"Commands": "test -f src/a.txt\nexit 4"})
+    assert "`exit 4` ended with exit code 4" in result.detail

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.core.errors import BadFile, Mistake
 from bot.core.model import ActionKind
-from integrations.specs.pipeline import PipelineDeclaration, parse_pipeline
+from integrations.specs.pipeline import ActionDeclaration, PipelineDeclaration, parse_pipeline
 from integrations.specs.variables import resolve
 
 
@@ -238,3 +238,25 @@ def test_a_variable_without_a_value_is_a_sentence_that_lists_what_there_is() -> 
         "configuration A: #{git.CommitId}: no action has given the namespace git. Namespaces so far: Git.",
         "configuration A: #{Git.Commit}: the namespace Git has no variable Commit. It has: CommitId.",
     ]
+
+
+def test_variables_are_put_into_commands_and_environment_variables_too() -> None:
+    run = {"name": "RUN", "value": "#{codepipeline.PipelineExecutionId}", "type": "PLAINTEXT"}
+    commands = ["make VERSION=#{Git.CommitId}", "echo ${#list} #{Git.Nothing}"]
+    step = action("Step", "Compute", "Commands", commands=commands, environmentVariables=[run])
+    known = {"Git": {"CommitId": "c0ffee"}, "codepipeline": {"PipelineExecutionId": "7"}}
+    resolved, wrong = ActionDeclaration.model_validate(step).resolved(known)
+    assert resolved.commands == ("make VERSION=c0ffee", "echo ${#list} #{Git.Nothing}")
+    assert resolved.environment_variables == ({**run, "value": "7"},)
+    assert [mistake.place for mistake in wrong] == ["commands 2"]
+
+
+def test_a_command_can_t_refer_to_what_nobody_gives() -> None:
+    pipeline = declared()
+    pipeline["stages"][1]["actions"][0] |= {
+        "commands": ["echo #{Git.CommitId}"],
+        "environmentVariables": [{"name": "A", "value": "#{variables.nowhere}"}],
+    }
+    found = mistakes(pipeline)
+    assert "#{Git.CommitId}: no action has the namespace Git." in found["/stages/1/actions/0/commands/0"]
+    assert "no variable nowhere" in found["/stages/1/actions/0/environmentVariables/0/value"]
