@@ -4,6 +4,7 @@ import { act } from "./api.js";
 import { drawBlocks } from "./blocks.js";
 import { composer } from "./composer.js";
 import { el } from "./dom.js";
+import { showEcho, toggleEcho } from "./echo.js";
 import { showMessages } from "./messages.js";
 import { showModal, watchModal } from "./modal.js";
 import { showPersonas, showSidebar } from "./sidebar.js";
@@ -128,6 +129,8 @@ function show() {
   showSuggestions();
   showModal();
   showWire();
+  $("echo-button").hidden = !store.echo;
+  showEcho();
   if (linked) showLinked();
 }
 
@@ -206,6 +209,7 @@ $("wire-button").addEventListener("click", () => {
   $("wire-button").setAttribute("aria-expanded", String(!$("wire").hidden));
   showWire();
 });
+$("echo-button").addEventListener("click", () => $("echo-button").setAttribute("aria-expanded", String(toggleEcho())));
 addEventListener("hashchange", () => {
   const [, channel] = location.hash.slice(1).split("/");
   if (channel && channel !== store.channel && channel !== "home") go({ channel });

@@ -20,6 +20,8 @@ export const store = {
   bot: { id: "", name: "", title: "" },
   intro: "",
   socketMode: false,
+  echo: null,
+  turns: [],
 };
 
 /** Fill the store anew; gives the number of the last change that it contains. */
@@ -37,6 +39,8 @@ export async function load() {
   store.bot = state.bot;
   store.intro = state.intro;
   store.socketMode = state.socket_mode;
+  store.echo = state.echo;
+  store.turns = state.echo?.turns ?? [];
   store.wire = [
     ...state.wire.calls.map((one) => ({ ...one, direction: "in" })),
     ...state.wire.deliveries.map((one) => ({ ...one, direction: "out" })),
@@ -62,6 +66,7 @@ export function apply(change) {
   else if (change.kind === "conversation") store.conversations.set(change.conversation.id, change.conversation);
   else if (change.kind === "modals") store.modals[change.user] = change.views;
   else if (change.kind === "home") store.homes[change.user] = change.view;
+  else if (change.kind === "echo") store.turns.push(change.turn);
   else if (change.kind === "call") store.wire.push({ ...change.call, direction: "in" });
   else if (change.kind === "delivery") store.wire.push({ ...change.delivery, direction: "out" });
   if (store.wire.length > 400) store.wire.splice(0, store.wire.length - 400);
