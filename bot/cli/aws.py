@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +18,11 @@ from bot.core.errors import BadInput, Misconfigured, NotFound
 from bot.core.wording import say
 
 if TYPE_CHECKING:
+    from bot.catalogue import Catalogue
+    from bot.settings import Settings
+    from integrations.aws.checking.environments import Environment
+    from integrations.aws.checking.whole import Checked
+    from integrations.aws.clients import Clients
     from integrations.aws.target import AwsTarget, Place
 
 _ACCOUNT = re.compile(r"\*|\d{12}")
@@ -61,20 +68,24 @@ def policy(
     config: Annotated[Path | None, typer.Option("--config", "-c", help=say("serve.opt.config"))] = None,
     role: Annotated[str | None, typer.Option("--role", help=say("aws.policy.opt.role"))] = None,
     account: Annotated[str, typer.Option("--account", help=say("aws.policy.opt.account"))] = "*",
+    checks: Annotated[bool, typer.Option("--checks", help=say("aws.policy.opt.checks"))] = False,
 ) -> None:
     """Print the least that Sayso must be allowed."""
     from bot.settings import read_settings
+    from integrations.aws.events.settings import read_sources
     from integrations.aws.permissions import policy as written
 
     if not _ACCOUNT.fullmatch(account):
         raise BadInput(say("aws.account", account=account))
-    path = config or read_settings().config
+    settings = read_settings()
+    path = config or settings.config
     targets = _targets(path)
     roles = sorted({target.role for target in targets if target.role})
     if role is not None and role not in roles:
         fix = say("aws.policy.no_role.fix", roles=", ".join(roles)) if roles else None
         raise NotFound(say("aws.policy.no_role", path=path, role=role), fix=fix)
-    shown = json.dumps(written(targets, role=role, account=account), indent=2)
+    queues = read_sources(settings.for_backends).queues
+    shown = json.dumps(written(targets, queues, role=role, account=account, checks=checks), indent=2)
     console().print(shown, markup=False, highlight=False, soft_wrap=True)
     for each in roles if role is None else ():
         typer.echo(say("aws.policy.roles", role=each), err=True)
@@ -93,18 +104,50 @@ def _targets(path: Path) -> list[AwsTarget]:
     return found
 
 
+def aws_environments(catalogue: Catalogue) -> list[Environment]:
+    """Give the environments whose pipelines live in AWS."""
+    from integrations.aws.checking.environments import Environment
+    from integrations.aws.target import AwsTarget
+
+    return [
+        Environment(service.key, place.key, place.target, place.stage, place.production)
+        for service in catalogue.services.values()
+        for place in service.environments.values()
+        if isinstance(place.target, AwsTarget)
+    ]
+
+
+async def checked(environments: list[Environment], settings: Settings) -> Checked:
+    """Ask AWS about these environments, and about the way that events take."""
+    from integrations.aws.events.settings import read_sources
+
+    sources = read_sources(settings.for_backends)
+    async with _clients(settings) as clients:
+        from integrations.aws.checking.whole import check
+
+        return await check(clients, environments, sources, settings.public_url)
+
+
 async def _declarations(place: Place) -> list[dict[str, Any]]:
     """Ask for all pipelines of a region, and what each declares."""
+    from bot.settings import read_settings
+
+    async with _clients(read_settings()) as clients:
+        names = await clients.pages(place, "codepipeline", "ListPipelines", "pipelines")
+        each = (clients.call(place, "codepipeline", "GetPipeline", name=found["name"]) for found in names)
+        return [answer["pipeline"] for answer in await asyncio.gather(*each)]
+
+
+@asynccontextmanager
+async def _clients(settings: Settings) -> AsyncIterator[Clients]:
+    """Open the way to AWS; `Misconfigured` without boto3."""
     try:
         from integrations.aws.opening import open_clients
     except ModuleNotFoundError as error:
         raise Misconfigured(say("aws.cli.no_boto3"), fix=say("aws.no_boto3.fix")) from error
     from bot.app import now
-    from bot.settings import read_settings
     from integrations.aws.plugin import ENDPOINT, read_endpoints
 
-    given = read_settings().for_backends.get(ENDPOINT)
+    given = settings.for_backends.get(ENDPOINT)
     async with open_clients(read_endpoints(given.get_secret_value() if given else ""), now) as clients:
-        names = await clients.pages(place, "codepipeline", "ListPipelines", "pipelines")
-        each = (clients.call(place, "codepipeline", "GetPipeline", name=found["name"]) for found in names)
-        return [answer["pipeline"] for answer in await asyncio.gather(*each)]
+        yield clients

@@ -42,12 +42,14 @@ def worker(
 
 def check(
     config: Annotated[Path | None, typer.Option("--config", "-c", help=say("serve.opt.config"))] = None,
+    aws: Annotated[bool, typer.Option("--aws", help=say("check.opt.aws"))] = False,
 ) -> None:
     """Read the catalogue and say every mistake in it."""
     from bot.cli import checking
     from bot.settings import read_settings
 
-    checking.check(config or read_settings().config)
+    settings = read_settings()
+    checking.check(config or settings.config, settings, aws=aws)
 
 
 def migrate() -> None:

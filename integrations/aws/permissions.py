@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from integrations.aws.target import AwsTarget, Place
 
 _PIPELINE = "codepipeline:{region}:{account}:{pipeline}"
-_STAGE = f"{_PIPELINE}/*"
-_ACTION = f"{_PIPELINE}/*/*"
-_PROJECT = "codebuild:{region}:{account}:project/*"
-_REPORTS = "codebuild:{region}:{account}:report-group/*"
-_LOGS = "logs:{region}:{account}:log-group:*"
-_DEPLOYMENTS = "codedeploy:{region}:{account}:deploymentgroup:*"
-_STACKS = "cloudformation:{region}:{account}:stack/*"
+_STAGE = f"{_PIPELINE}/{{name}}"
+_ACTION = f"{_STAGE}{{action}}"
+_PROJECT = "codebuild:{region}:{account}:project/{name}"
+_REPORTS = "codebuild:{region}:{account}:report-group/{name}"
+_LOGS = "logs:{region}:{account}:log-group:{name}"
+_DEPLOYMENTS = "codedeploy:{region}:{account}:deploymentgroup:{name}"
+_STACKS = "cloudformation:{region}:{account}:stack/{name}"
 _ANYTHING = "*"
 
 OPERATIONS: Mapping[str, str] = {
@@ -47,8 +47,8 @@ OPERATIONS: Mapping[str, str] = {
     "codedeploy:ListDeploymentTargets": _DEPLOYMENTS,
     "cloudformation:DescribeChangeSet": _STACKS,
     "cloudformation:DescribeStackEvents": _STACKS,
-    "ecs:DescribeServices": "ecs:{region}:{account}:service/*",
-    "codecommit:GetBranch": "codecommit:{region}:{account}:*",
+    "ecs:DescribeServices": "ecs:{region}:{account}:service/{name}",
+    "codecommit:GetBranch": "codecommit:{region}:{account}:{name}",
 }
 """What a look at a pipeline or a verb calls, and on what (Service Authorization Reference, "Actions, resources, and
 condition keys", each service's table): an ARN without `arn:PARTITION:`.
@@ -61,7 +61,10 @@ OF_ROLES = "sts:AssumeRole"
 OF_CHECKS = (
     "events:DescribeRule",
     "events:ListRuleNamesByTarget",
+    "events:TestEventPattern",
     "iam:SimulatePrincipalPolicy",
+    "sns:GetTopicAttributes",
+    "sns:ListSubscriptionsByTopic",
     "sqs:GetQueueAttributes",
     "sts:GetCallerIdentity",
 )
@@ -69,12 +72,18 @@ OF_CHECKS = (
 
 
 def policy(
-    targets: Iterable[AwsTarget], queues: Iterable[str] = (), *, role: str | None = None, account: str = "*"
+    targets: Iterable[AwsTarget],
+    queues: Iterable[str] = (),
+    *,
+    role: str | None = None,
+    account: str = "*",
+    checks: bool = False,
 ) -> dict[str, Any]:
     """Write the IAM policy (version 2012-10-17) for these targets and queues (URLs).
 
     With `role` it is that role's, for the targets that name it; without, it is for who Sayso runs as, who must also be
-    allowed to take the roles. `account` is the account's number where no role tells it.
+    allowed to take the roles. `account` is the account's number where no role tells it. With `checks` it has what
+    `sayso check --aws` asks besides.
     """
     all_targets = list(targets)
     statements: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -88,6 +97,8 @@ def policy(
             statements[tuple(roles)].add(OF_ROLES)
         if arns := sorted(queue_arn(url) for url in queues):
             statements[tuple(arns)] |= set(OF_QUEUES)
+    if checks:
+        statements[(_ANYTHING,)] |= set(OF_CHECKS)
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -97,9 +108,12 @@ def policy(
     }
 
 
-def resources_of(action: str, target: AwsTarget, account: str) -> str:
-    """Give the resource that an action is asked for on a target, in an account."""
-    return _resource(OPERATIONS[action], target, account)
+def resources_of(action: str, target: AwsTarget, account: str, name: str = "*") -> str:
+    """Give the resource that an action is asked for on a target: `name` is the stage, project or stack of it.
+
+    An approval is `STAGE/ACTION`.
+    """
+    return _resource(OPERATIONS[action], target, account, name)
 
 
 def queue_arn(url: str) -> str:
@@ -130,10 +144,11 @@ def account_of(place: Place) -> str | None:
     return place.role.split(":")[4] if place.role else None
 
 
-def _resource(template: str, target: AwsTarget, account: str) -> str:
+def _resource(template: str, target: AwsTarget, account: str, name: str = "*") -> str:
     if template == _ANYTHING:
         return template
     filled = template.format(
-        region=target.region, account=account_of(target.place) or account, pipeline=target.pipeline
-    )
+        region=target.region, account=account_of(target.place) or account, pipeline=target.pipeline, name=name,
+        action="/*" if name == "*" else "",
+    )  # fmt: skip
     return f"arn:{partition(target.region)}:{filled}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.core.wording.en_aws import MESSAGES as AWS
+from bot.core.wording.en_aws_check import MESSAGES as AWS_CHECK
 from bot.core.wording.en_aws_details import MESSAGES as AWS_DETAILS
 from bot.core.wording.en_aws_tools import MESSAGES as AWS_TOOLS
 from bot.core.wording.en_guards import MESSAGES as GUARDS
@@ -14,6 +15,7 @@ MESSAGES: dict[str, str] = {
     **VOICE,
     **VOICE_DESK,
     **AWS,
+    **AWS_CHECK,
     **AWS_DETAILS,
     **AWS_TOOLS,
     # small parts

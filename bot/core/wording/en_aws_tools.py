@@ -24,6 +24,7 @@ MESSAGES: Mapping[str, str] = {
     "aws.policy.help": "Print the IAM policy with the least that Sayso needs for this catalogue.",
     "aws.policy.opt.role": "Print the policy of this role, instead of that of who Sayso runs as.",
     "aws.policy.opt.account": "The account's number, for pipelines without a role (default: any).",
+    "aws.policy.opt.checks": "Add what `sayso check --aws` asks besides.",
     "aws.policy.none": "No environment of {path} has the backend aws.",
     "aws.policy.no_role": "No environment of {path} takes the role {role}.",
     "aws.policy.no_role.fix": "Roles in it: {roles}.",
