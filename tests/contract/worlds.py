@@ -19,6 +19,7 @@ from bot.core.model import ActionKind, Release, Run, Status, Surface
 from bot.core.ports import Backend
 from integrations.aws.backend import AwsBackend
 from integrations.aws.clients import ANY_SERVICE, Clients
+from integrations.aws.details.looking import Details
 from integrations.aws.pace import Pace
 from integrations.aws.target import AwsTarget
 from integrations.local import starts
@@ -78,8 +79,6 @@ class World:
     """Change the pipeline: `mode`, and `conditions` as stage, hook, result and rule, as `Guard`."""
     starts_anew: bool = False
     """Where no stage can be rolled back, the revisions of the run to go back to are started anew."""
-    has_logs: bool = True
-    """False where logs come from a service that this world does not have."""
     numbers: count[int] = field(default_factory=lambda: count(1))
 
     def release(self, ref: str | None = None) -> Release:
@@ -181,7 +180,7 @@ async def aws_world(root: Path, backend: LocalBackend, clock: Clock) -> AsyncIte
             inner.declare(mode, guards)
 
         try:
-            yield World(aws, target, None, clock, inner.say, inner.gate_text, declare, starts_anew=True, has_logs=False)
+            yield World(aws, target, None, clock, inner.say, inner.gate_text, declare, starts_anew=True)
         finally:
             aws.close()
             await clients.close()
@@ -191,7 +190,7 @@ class AwsOverHttp(AwsBackend):
     """The backend as it is; the clock that ticks is the other side's."""
 
     def __init__(self, clients: Clients, clock: Clock, other_side: LocalBackend) -> None:
-        super().__init__(clients, clock, poll=0.1, together=0.0)
+        super().__init__(clients, clock, details=Details(clients, clock), poll=0.1, together=0.0)
         self._other_side = other_side
 
     async def tick(self) -> None:
