@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from bot.cli import alexa, aws, releases, server, views, voices
+from bot.cli import alexa, aws, releases, saying, server, views, voices
 from bot.cli.client import Problematic, Unreachable
 from bot.cli.exits import Exit, Unsuccessful
 from bot.core.errors import BackendUnavailable, Conflict, Refused, SaysoError
@@ -25,7 +25,7 @@ def build() -> typer.Typer:
         add_completion=False,
         rich_markup_mode=None if os.environ.get("NO_COLOR") else "rich",
     )
-    for part in (server, alexa, releases, views, voices, aws):
+    for part in (server, saying, alexa, releases, views, voices, aws):
         part.add_to(app)
     return app
 

@@ -13,12 +13,16 @@ import httpx
 from pydantic import SecretStr
 
 from bot.app import Sayso, open_sayso
+from bot.catalogue import load_catalogue
+from bot.cli.doors import free_port
 from bot.cli.serving import run_until
 from bot.core.model import Release, Status
+from bot.plugins import backend_plugins, targets
 from bot.settings import Settings
 from bot.store import releases
-from integrations.playground.config import Channel, Persona, PlaygroundConfig, SlashCommand
+from integrations.playground.config import Channel, EchoConfig, Persona, PlaygroundConfig, SlashCommand
 from integrations.playground.server import create_playground
+from skills.release_desk.model import interaction_model
 from tests.playground.serving import SECRET, TOKEN, listening, served
 from tests.support import seen
 from tests.support.small_service import CHANNEL, PEOPLE, SmallServices
@@ -103,9 +107,9 @@ def _offers(card: Any, verb: str) -> bool:
 
 @asynccontextmanager
 async def open_whole_app(
-    root: Path, *, people: Mapping[str, str] = PEOPLE, message: str = "Begin", **playground: Any
+    root: Path, *, people: Mapping[str, str] = PEOPLE, message: str = "Begin", voice: bool = False, **playground: Any
 ) -> AsyncIterator[WholeApp]:
-    """Run it for the time of the block; `message` is the commit that is shipped."""
+    """Run it for the time of the block; `message` is the commit that is shipped, `voice` adds a skill and an Echo."""
     services = SmallServices(root, people=people, message=message)
     chat, chat_url = listening()
     door, door_url = listening()
@@ -116,6 +120,7 @@ async def open_whole_app(
         people=[Persona(id=id_, name=key) for key, id_ in people.items()],
         channels=[Channel(id=CHANNEL, name="releases")],
         commands=[SlashCommand(name="/deploy"), SlashCommand(name="/release")],
+        echo=_echo(services, f"{door_url}/alexa") if voice else None,
         **playground,
     )
     settings = Settings.model_validate(
@@ -126,6 +131,7 @@ async def open_whole_app(
             "slack_signing_secret": SECRET,
             "slack_api_url": f"{chat_url}/api/",
         }
+        | ({} if config.echo is None else _skill(config.echo, chat_url))
     )
     stop = asyncio.Event()
     with served(create_playground(config), chat):
@@ -139,3 +145,23 @@ async def open_whole_app(
             finally:
                 stop.set()
                 await serving
+
+
+def _echo(services: SmallServices, url: str) -> EchoConfig:
+    words = load_catalogue(services.catalogue, targets(backend_plugins())).vocabulary()
+    return EchoConfig(
+        skill_url=url,
+        skill_id="amzn1.ask.skill.whole",
+        models={"en-US": interaction_model(words, "en-US")},
+        roots=services.root / "alexa" / "roots.pem",
+        store_port=free_port(),
+    )
+
+
+def _skill(echo: EchoConfig, chat_url: str) -> dict[str, Any]:
+    return {
+        "alexa_skill_id": echo.skill_id,
+        "alexa_trust_roots": echo.roots,
+        "alexa_chain_store": f"127.0.0.1:{echo.store_port}",
+        "alexa_api_url": chat_url,
+    }

@@ -19,8 +19,8 @@ from integrations.playground.playground import Playground
 class Spoken(Frozen):
     """Something that a person says to an Echo; without `text` they stay silent."""
 
-    persona: str
-    """Their id or their handle."""
+    persona: str = ""
+    """Their id or their handle; empty: the first one's."""
     text: str = Field(default="", max_length=2000)
     echo: str = Field(default=PAGE, pattern=r"^[a-z0-9-]{1,40}$")
     """Which one; each has a session of its own."""
@@ -43,8 +43,9 @@ def add_echo(router: APIRouter, playground: Playground) -> None:
     @router.post("/echo")
     async def echo(body: Spoken, request: Request) -> dict[str, Any]:
         """Say something to the Echo; gives the turn: `speech`, `asks`, `open`, `card`, `screen`, `problem` and more."""
-        return await _household(playground).say(
-            _person(playground, body.persona),
+        household, who = _household(playground), _person(playground, body.persona)
+        turn = await household.say(
+            who,
             body.text.strip(),
             echo=body.echo,
             locale=body.locale,
@@ -52,6 +53,7 @@ def add_echo(router: APIRouter, playground: Playground) -> None:
             screen=body.screen,
             base_url=str(request.base_url),
         )
+        return turn | {"name": who.name, "pin": household.config.pin}
 
 
 def directive_router(playground: Playground) -> APIRouter:
@@ -84,7 +86,7 @@ def _household(playground: Playground) -> Household:
 
 def _person(playground: Playground, named: str) -> Persona:
     for persona in playground.workspace.people.values():
-        if named in {persona.id, persona.name}:
+        if named in {"", persona.id, persona.name}:
             return persona
     everybody = ", ".join(persona.name for persona in playground.workspace.people.values())
     raise NotPossible("no_such_person", f"Nobody here is called {named}; there are {everybody}.")
