@@ -26,6 +26,9 @@ async def make(parts: Parts, actor: Actor, command: Command) -> Plan:
     if command.verb not in PLANNED:
         raise Refused("voice", say("voice.verb"))
     command = await _meant(parts, actor, command)
+    if command.service and command.environment:
+        # Before anything else, so that a refusal tells nothing of an environment that is closed to voice.
+        factor(parts, actor, command.verb, command.service, command.environment)
     answer = await parts.desk.rehearse(actor, command)
     offered = answer if isinstance(answer, Offered) else None
     if offered:

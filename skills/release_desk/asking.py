@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from bot.core.commands import Command, Verb
 from skills.release_desk import meant
-from skills.release_desk.intents import DEPLOY, Intent, Slot, intent
+from skills.release_desk.intents import DEPLOY, Intent, intent
 from skills.release_desk.phrases import as_said
 from skills.release_desk.reply import Elicit, Reply
 from skills.release_desk.tongue import Tongue
-from skills.release_desk.turn import Asked, Heard, Memory, Turn
+from skills.release_desk.turn import Asked, Memory, Turn
 
 
 def intent_of(turn: Turn) -> Intent:
@@ -18,24 +16,26 @@ def intent_of(turn: Turn) -> Intent:
     return intent(turn.intent) or DEPLOY
 
 
-def slots_of(turn: Turn) -> Mapping[Slot, Heard]:
-    """Add what was said before to the same open wish; what is said now counts more."""
+def continued(turn: Turn) -> Turn:
+    """Add to an open wish what was said for it before; what is said now counts more, and the question is answered."""
     asked = turn.memory.asked
-    before = asked.slots if asked and asked.intent == turn.intent else {}
-    return {**before, **turn.slots}
+    if asked is None or asked.intent != turn.intent:
+        return turn
+    memory = turn.memory.model_copy(update={"asked": None, "question": ""})
+    return turn.model_copy(update={"slots": {**asked.slots, **turn.slots}, "memory": memory})
 
 
 def heard(turn: Turn) -> str:
     """Put the sentence together again, for the release's thread."""
     wanted = intent(turn.intent)
-    said = {slot: each.said for slot, each in slots_of(turn).items()}
+    said = {slot: each.said for slot, each in turn.slots.items()}
     return as_said(wanted, said, turn.language) if wanted else turn.intent
 
 
 def place(turn: Turn, tongue: Tongue) -> meant.Place | Reply:
     """Resolve what is named; or ask for what is missing."""
     wanted = intent_of(turn)
-    said = slots_of(turn)
+    said = turn.slots
     found = meant.place(wanted, said, tongue)
     if isinstance(found, meant.Place):
         return found

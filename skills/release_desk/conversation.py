@@ -9,8 +9,8 @@ from bot.core.commands import Command, Verb
 from bot.core.errors import NotUnderstood, SaysoError
 from bot.core.voice import VoiceDesk
 from skills.release_desk import looking, meant, speech, wishing
-from skills.release_desk.asking import slots_of
-from skills.release_desk.intents import ANSWER, WISHES, Slot, intent
+from skills.release_desk.asking import continued
+from skills.release_desk.intents import ANSWER, WISHES, Slot
 from skills.release_desk.reply import Reply
 from skills.release_desk.tongue import Ssml, Tongue, spelled, together
 from skills.release_desk.turn import Asked, Heard, Late, Memory, Turn
@@ -86,7 +86,16 @@ async def bare_name(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
 
 
 async def _answered(desk: VoiceDesk, turn: Turn, asked: Asked, tongue: Tongue) -> Reply:
-    return await STEPS.get(asked.intent, fallback)(desk, turn.model_copy(update={"intent": asked.intent}), tongue)
+    turn = _wish_of(turn)
+    return await STEPS.get(asked.intent, fallback)(desk, turn, tongue)
+
+
+def _wish_of(turn: Turn) -> Turn:
+    """Take a bare name, or a yes to one that was offered, for what the open wish asked for."""
+    asked = turn.memory.asked
+    if asked is None or turn.intent not in {ANSWER.name, "AMAZON.YesIntent"}:
+        return turn
+    return continued(turn.model_copy(update={"intent": asked.intent}))
 
 
 async def cancel(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
@@ -183,25 +192,26 @@ STEPS: Mapping[str, Step] = {
 def refused(error: SaysoError, turn: Turn, tongue: Tongue) -> Reply:
     """Say why not. If a name would help, the wish stays open for it."""
     said = tongue.error(error)
-    if isinstance(error, NotUnderstood) and turn.intent in _WISHES and Slot.SERVICE not in slots_of(turn):
-        asked = Asked(intent=turn.intent, slots=slots_of(turn), missing=Slot.SERVICE)
+    turn = _wish_of(turn)
+    missing = next((slot for slot in (Slot.SERVICE, Slot.ENVIRONMENT) if slot not in turn.slots), None)
+    if isinstance(error, NotUnderstood) and turn.intent in _WISHES and missing:
+        asked = Asked(intent=turn.intent, slots=turn.slots, missing=missing)
         return Reply(memory=Memory(asked=asked, staying=turn.memory.staying), ask=said)
     return Reply(said, Memory(staying=turn.memory.staying))
 
 
 def slow(turn: Turn, tongue: Tongue) -> Reply:
     """Say that there is no answer yet: it is not known, rather than not so. What was begun goes on behind it."""
-    memory = turn.memory
-    if turn.type == "SessionResumedRequest" or (turn.intent == "AMAZON.YesIntent" and memory.plan):
-        return Reply(tongue.say("alexa.slow"), Memory(staying=memory.staying))
-    late = memory.late if turn.intent == "AMAZON.YesIntent" else None
-    wanted = memory.asked.intent if memory.asked and intent(turn.intent) in {ANSWER, None} else turn.intent
-    if wanted in _WISHES:
-        wish = turn.model_copy(update={"intent": wanted})
-        late = Late(intent=wanted, slots=slots_of(wish), key=turn.id)
+    staying = turn.memory.staying
+    if turn.type == "SessionResumedRequest" or (turn.intent == "AMAZON.YesIntent" and turn.memory.plan):
+        return Reply(tongue.say("alexa.slow"), Memory(staying=staying))
+    late = turn.memory.late if turn.intent == "AMAZON.YesIntent" else None
+    wish = _wish_of(turn)
+    if wish.intent in _WISHES:
+        late = Late(intent=wish.intent, slots=wish.slots, key=turn.id)
     if late:
-        return Reply(memory=Memory(late=late, staying=memory.staying), ask=tongue.say("alexa.slow.wish"))
-    return Reply(tongue.say("alexa.slow.look"), memory)
+        return Reply(memory=Memory(late=late, staying=staying), ask=tongue.say("alexa.slow.wish"))
+    return Reply(tongue.say("alexa.slow.look"), turn.memory)
 
 
 def finished(reply: Reply, turn: Turn, tongue: Tongue) -> Reply:

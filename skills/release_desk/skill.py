@@ -23,6 +23,7 @@ from ask_sdk_model import RequestEnvelope, Response
 
 from bot.core.errors import SaysoError
 from bot.core.voice import VoiceDesk
+from skills.release_desk.asking import continued
 from skills.release_desk.conversation import REQUESTS, STEPS, Step, fallback, finished, refused, slow
 from skills.release_desk.progress import Progress
 from skills.release_desk.reply import Reply
@@ -140,7 +141,7 @@ def dispatcher(desk: VoiceDesk, *, progress: Progress | None = None, pace: Pace 
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="alexa")
 
     async def dispatch(envelope: Envelope) -> Envelope:
-        turn = read_turn(envelope)
+        turn = continued(read_turn(envelope))
         if turn.type not in _TYPES:
             _log_trouble(envelope["request"])
             return NOTHING

@@ -160,6 +160,7 @@ def tests(release: Release, tongue: Tongue) -> Ssml:
     """Say how a release's tests went, with the name of the first that failed."""
     found = reports(release)
     total = sum(report.total for report in found)
+    skipped = sum(report.skipped for report in found)
     failed = _failed_tests(release)
     first = next((test for report in found for test in report.failures), None)
     if not found:
@@ -168,7 +169,9 @@ def tests(release: Release, tongue: Tongue) -> Ssml:
     elif failed:
         how_it_is = tongue.say("alexa.tests.some_failed", failed=failed, n=total)
     else:
-        how_it_is = tongue.say("alexa.tests.all_passed", n=total)
+        how_it_is = tongue.say("alexa.tests.all_passed", n=total - skipped)
+        if skipped:
+            how_it_is = Ssml(f"{how_it_is}, {tongue.say('alexa.tests.skipped', n=skipped)}")
     of = tongue.say("alexa.tests.of", label=tongue.label(release))
     named = tongue.say("alexa.tests.first", test=stage_name(first.name)[:100]) if failed and first else ""
     return together(of, Ssml(f"{how_it_is}."), named)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from xml.sax.saxutils import escape, unescape
 
 from bot.core.errors import SaysoError
 from bot.core.model import Release
 from bot.core.vocabulary import Names, Vocabulary
-from bot.core.wording import in_language, say
+from bot.core.wording import Sentence, in_language, say
 from bot.core.wording import names as joined
 from skills.release_desk.names import called
 
@@ -21,6 +22,7 @@ _MOST_CHOICES = 5
 _TAG = re.compile(r"<[^>]+>")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-./]+")
 _HASH = re.compile(r"\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b")
+_LABEL = re.compile(r"(\S+) #(\d+)\Z")
 _LONGEST = 7000
 """Characters. Alexa takes fewer than 8000 (ASK, "Request and Response JSON Reference")."""
 
@@ -78,9 +80,24 @@ class Tongue:
         return Ssml(" ".join(parts))
 
     def _foreign(self, sentence: str) -> str:
-        own = in_language(sentence, self.lang)
+        own = in_language(self._named(sentence), self.lang)
         text = escape(_for_the_ear(own or sentence))
         return text if own else f'<lang xml:lang="en-US">{text}</lang>'
+
+    def _named(self, sentence: str) -> str:
+        """Say a sentence of the desk with the names that people say instead of the catalogue's keys."""
+        if not isinstance(sentence, Sentence):
+            return sentence
+        values: dict[str, Any] = dict(sentence.values)
+        service = str(values.get("service", ""))
+        for name, value in values.items():
+            if name == "service":
+                values[name] = self.service(service)
+            elif name == "environment" and isinstance(value, str):
+                values[name] = self.environment(service, value) if service else value
+            elif name == "label" and (label := _LABEL.match(str(value))):
+                values[name] = say("alexa.label", lang=self.lang, service=self.service(label[1]), number=label[2])
+        return say(sentence.key, **values)
 
 
 def stage_name(name: str) -> str:

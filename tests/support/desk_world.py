@@ -195,8 +195,11 @@ async def open_world(database: Database, declared: Catalogue | None = None) -> A
     def new_id() -> str:
         return f"id{next(numbers):06d}"
 
-    backend = MemoryBackend({"shop": PIPELINE}, now, new_id)
-    world = World(database, declared or catalogue(), backend, new_id)
+    declared = declared or catalogue()
+    places = [each for service in declared.services.values() for each in service.environments.values()]
+    targets = [each.target for each in places if isinstance(each.target, MemoryTarget)]
+    backend = MemoryBackend({target.pipeline: PIPELINE for target in targets}, now, new_id)
+    world = World(database, declared, backend, new_id)
     world.start_watching()
     try:
         yield world

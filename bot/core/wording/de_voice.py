@@ -97,6 +97,7 @@ MESSAGES: dict[str, str] = {
     "alexa.tests.failed": "ein Test fehlgeschlagen|{n} Tests fehlgeschlagen",
     "alexa.tests.of": "{label}:",
     "alexa.tests.all_passed": "der eine Test ist bestanden|alle {n} Tests sind bestanden",
+    "alexa.tests.skipped": "und einer wurde übersprungen|und {n} wurden übersprungen",
     "alexa.tests.some_failed": "{failed} von {n} Tests sind fehlgeschlagen",
     "alexa.tests.first": "Der erste ist {test}.",
     "alexa.tests.running": "die Tests laufen noch",

@@ -93,6 +93,7 @@ MESSAGES: dict[str, str] = {
     "alexa.tests.failed": "one test failed|{n} tests failed",
     "alexa.tests.of": "{label}:",
     "alexa.tests.all_passed": "the one test passed|all {n} tests passed",
+    "alexa.tests.skipped": "and one was skipped|and {n} were skipped",
     "alexa.tests.some_failed": "{failed} of {n} tests failed",
     "alexa.tests.first": "The first is {test}.",
     "alexa.tests.running": "the tests are still running",
