@@ -1,9 +1,11 @@
-"""The main job as people see it: the real demo, its page in a real browser, two people."""
+"""The main job as people see it: the real demo, its page in a real browser, two people.
+
+The release and the failing change are told twice: with the pipeline on this machine, and with it in AWS.
+"""
 
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +14,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.e2e.chat import Chat, chromium, task
-from tests.e2e.demo import Demo, demo
+from tests.e2e.demo import Demo, demo, demo_on_aws
 
 pytestmark = pytest.mark.browser
 APPROVERS = "Ben Okafor or Chi Tanaka"
+WORLDS = {"local": demo, "aws": demo_on_aws}
+here = pytest.mark.parametrize("shared", ["local"], indirect=True)
+here_and_in_aws = pytest.mark.parametrize("shared", list(WORLDS), indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +30,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def shared(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """One demo for all stories, because starting it takes its time; ended as Ctrl-C ends it."""
-    with demo(tmp_path_factory.mktemp("story")) as one:
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """One demo for all stories, because starting it takes its time."""
+    with WORLDS[request.param](tmp_path_factory.mktemp("story")) as one:
         yield one
-        assert one.process.end(signal.SIGINT) == 0
-        assert one.process.output.rstrip().endswith("Stopped.")
-        assert one.processes() == [], "nothing is left behind"
+    assert one.processes() == [], "nothing is left behind"
 
 
 @pytest.fixture
@@ -52,6 +55,7 @@ def ends(card: Locator, words: str) -> None:
         expect(card.get_by_role("button", name=button, exact=True)).to_have_count(0)
 
 
+@here_and_in_aws
 def test_ana_asks_ben_approves_and_production_runs_the_new_version(chat: Chat, shared: Demo) -> None:
     with pytest.raises(httpx.TransportError):
         shared.runs("production")
@@ -93,6 +97,7 @@ def test_ana_asks_ben_approves_and_production_runs_the_new_version(chat: Chat, s
     chat.log.get_by_role("link", name="see the card").wait_for()
 
 
+@here
 def test_a_run_that_waits_before_production_is_shipped_exactly_as_it_is(chat: Chat, shared: Demo) -> None:
     tested = chat.ask("/deploy checkout@faster-checkout staging")
     ends(tested, "Ana Ruiz shipped checkout")
@@ -114,6 +119,7 @@ def test_a_run_that_waits_before_production_is_shipped_exactly_as_it_is(chat: Ch
     assert shared.runs("production") == commit
 
 
+@here
 def test_a_form_asks_what_is_missing_says_mistakes_where_they_are_and_a_no_has_its_reason(
     chat: Chat, shared: Demo
 ) -> None:
@@ -156,6 +162,7 @@ def _answers(shared: Demo) -> bool:
     return True
 
 
+@here
 def test_the_keyboard_alone_is_enough_and_the_page_fits_a_phone_by_day_and_night(chat: Chat, shared: Demo) -> None:
     keys = chat.page.keyboard
     chat.tab_to("^Message #releases")
@@ -178,6 +185,7 @@ def test_the_keyboard_alone_is_enough_and_the_page_fits_a_phone_by_day_and_night
     assert shared.runs("production") == shared.commit("main")
 
 
+@here_and_in_aws
 def test_red_tests_are_named_a_retry_runs_them_again_and_staging_goes_back_to_what_ran_before(
     chat: Chat, shared: Demo
 ) -> None:
@@ -185,7 +193,7 @@ def test_red_tests_are_named_a_retry_runs_them_again_and_staging_goes_back_to_wh
     former = shared.runs("staging")
     assert former == shared.commit("main")
 
-    card = chat.ask("/deploy checkout@broken-discount staging")
+    card = chat.ask(f"/deploy checkout@{shared.ref('broken-discount')} staging")
     expect(card).to_contain_text("Ana Ruiz wanted to ship checkout")
     told = card.inner_text()
     assert "2 failed" in told
@@ -204,7 +212,7 @@ def test_red_tests_are_named_a_retry_runs_them_again_and_staging_goes_back_to_wh
     expect(task(card, "Build · failed")).to_contain_text("(attempt 2)")
     expect(card.get_by_role("button", name="Retry stage")).to_be_visible()
 
-    better = chat.ask("/deploy checkout@faster-checkout staging")
+    better = chat.ask(f"/deploy checkout@{shared.ref('faster-checkout')} staging")
     ends(better, "Ana Ruiz shipped checkout")
     assert shared.runs("staging") == shared.commit("faster-checkout")
     back = chat.ask("/release rollback checkout staging -- too fast")
