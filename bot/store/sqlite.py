@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, Self
 
 from aiosqlite import Connection
+from aiosqlite.core import _STOP_RUNNING_SENTINEL as _STOPPED
+from aiosqlite.core import set_exception, set_result
 
 
 async def connect(database: str) -> Connection:
@@ -16,8 +22,32 @@ async def connect(database: str) -> Connection:
     Each time costs more than most of our statements do.
     """
     connection = _Connection(lambda: sqlite3.connect(database, check_same_thread=False), iter_chunk_size=64)
-    connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does
+    connection._thread = Thread(target=_work, args=(connection._tx,), daemon=True)  # noqa: SLF001
     return await connection
+
+
+def _work(asked: SimpleQueue[tuple[Any, Callable[[], Any]]]) -> None:
+    """Do what a connection is asked, in its thread, until it stops.
+
+    Whoever asked may have been cancelled, and their event loop may have ended before the answer; aiosqlite's own thread
+    dies of that, with a traceback.
+    """
+    answer: Any = None
+    opened: sqlite3.Connection | None = None
+    while answer is not _STOPPED:
+        future, function = asked.get()
+        try:
+            answer = function()
+            opened = answer if isinstance(answer, sqlite3.Connection) else opened
+            told = partial(set_result, future, answer)
+        except BaseException as error:  # noqa: BLE001 - it is the asker's
+            told = partial(set_exception, future, error)
+        if future is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits for it
+                future.get_loop().call_soon_threadsafe(told)
+        del future, function, told
+    if opened is not None:
+        opened.close()  # whoever asked for it may have gone before they had it
 
 
 class _Connection(Connection):
