@@ -58,3 +58,11 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = Database(engine)
     yield opened
     await opened.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have to tell besides that they passed: their property `told`."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(f"{report.nodeid.rpartition('::')[0]}: {value}")
