@@ -15,6 +15,11 @@ from bot.store.database import Database, open_engine
 from bot.store.migrate import migrate
 
 
+def pytest_configure() -> None:
+    """Let the playgrounds of this run wait longer for the bot than Slack does: this machine may be slow."""
+    os.environ["PLAYGROUND_PATIENCE"] = "60"
+
+
 @pytest.fixture(scope="session")
 def postgres_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A real PostgreSQL server for this test process; gives the folder of its socket."""

@@ -26,8 +26,11 @@ from skills.release_desk.names import called, merged
 from skills.release_desk.phrases import LANGUAGE_OF, as_said
 
 
-def run(settings: Settings, port: int, bot_url: str, suggest: list[str], intro: str) -> None:
-    """Run the playground on this machine's loopback address until SIGINT or SIGTERM."""
+def run(settings: Settings, port: int, bot_url: str, suggest: list[str], intro: str, *, patience: float) -> None:
+    """Run the playground on this machine's loopback address until SIGINT or SIGTERM.
+
+    `patience` is how many seconds the bot has to answer; Slack gives it three.
+    """
     logs.configure(settings.secrets)
     if not (settings.slack_bot_token and settings.slack_signing_secret):
         raise Misconfigured(say("playground.secrets"), fix=say("playground.secrets.fix"))
@@ -37,7 +40,9 @@ def run(settings: Settings, port: int, bot_url: str, suggest: list[str], intro: 
     with listening("127.0.0.1", port, "--port") as door:
         url = bot_url or f"http://{settings.host}:{settings.port}/slack/events"
         typer.echo(say("playground.ready", url=f"http://127.0.0.1:{door.getsockname()[1]}/"), err=True)
-        asyncio.run(_run(_config(settings, catalogue, url, suggest, intro), door))
+        config = _config(settings, catalogue, url, suggest, intro)
+        echo = config.echo and config.echo.model_copy(update={"patience": max(patience, config.echo.patience)})
+        asyncio.run(_run(config.model_copy(update={"patience": patience, "echo": echo}), door))
 
 
 def _config(settings: Settings, catalogue: Catalogue, url: str, suggest: list[str], intro: str) -> PlaygroundConfig:

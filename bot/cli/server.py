@@ -65,12 +65,13 @@ def playground(
     bot_url: Annotated[str, typer.Option("--bot-url", help=say("playground.opt.bot"))] = "",
     suggest: Annotated[list[str] | None, typer.Option("--suggest", help=say("playground.opt.suggest"))] = None,
     intro: Annotated[str, typer.Option("--intro", help=say("playground.opt.intro"))] = "",
+    patience: Annotated[float, typer.Option("--patience", envvar="PLAYGROUND_PATIENCE", hidden=True, min=3)] = 3,
 ) -> None:
     """Run the local chat workspace."""
     from bot.cli import playground as workspace
     from bot.settings import read_settings
 
-    workspace.run(read_settings(), port, bot_url, suggest or [], intro)
+    workspace.run(read_settings(), port, bot_url, suggest or [], intro, patience=patience)
 
 
 def demo(

@@ -81,6 +81,8 @@ class EchoConfig(Frozen):
     """Where on loopback the chain lies (`ALEXA_CHAIN_STORE`)."""
     suggestions: Mapping[str, Sequence[str]] = {}
     """By locale: what the page offers to say."""
+    patience: float = Field(default=8.0, gt=0)
+    """Seconds that Alexa waits for the skill."""
     pin: str = Field(default="4711", pattern=r"^[0-9]{4}$")
     """Everybody's voice PIN."""
 
@@ -112,6 +114,8 @@ class PlaygroundConfig(Frozen):
     """Answer `invalid_blocks` to plan and task_card blocks, as a workspace without them would."""
     deliver_dm_messages: bool = False
     """Whether the app subscribed to `message.im`."""
+    patience: float = Field(default=3.0, gt=0)
+    """Seconds that the bot has to answer, and that a trigger id lives; a slow machine may be given more."""
     event_retry_delays: tuple[float, float, float] = (0.0, 60.0, 300.0)
     """Seconds before each of the three retries of an event (divided by `speed`)."""
     echo: EchoConfig | None = None

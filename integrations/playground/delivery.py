@@ -15,7 +15,6 @@ from integrations.playground.ledger import Delivered
 from integrations.playground.playground import Playground
 from integrations.playground.signing import signature_headers
 
-ACK_SECONDS: Final = 3.0
 USER_AGENT: Final = "Slackbot 1.0 (+https://api.slack.com/robots)"
 FORM: Final = "application/x-www-form-urlencoded"
 ENVELOPES: Final = {"command": "slash_commands", "interaction": "interactive", "event": "events_api"}
@@ -68,10 +67,11 @@ async def send(playground: Playground, kind: str, what: str, headers: dict[str, 
         playground.ledger.next_number(), playground.now(), kind, what, headers=headers, body=body.decode()
     )
     started = time.perf_counter()
+    patience = playground.config.patience
     try:
-        async with asyncio.timeout(ACK_SECONDS):
+        async with asyncio.timeout(patience):
             response = await playground.http.post(
-                playground.config.bot_url, content=body, headers=headers, timeout=ACK_SECONDS
+                playground.config.bot_url, content=body, headers=headers, timeout=patience
             )
     except (TimeoutError, httpx.TimeoutException):
         delivered.outcome = "operation_timeout"
@@ -104,8 +104,9 @@ async def _deliver_over_socket(playground: Playground, letter: Letter) -> Delive
             "retry_attempt": int(letter.headers.get("X-Slack-Retry-Num", 0)),
             "retry_reason": letter.headers.get("X-Slack-Retry-Reason", ""),
         }
+    patience = playground.config.patience
     try:
-        answer = await playground.sockets.deliver(ENVELOPES[letter.kind], letter.payload, ACK_SECONDS, **envelope)
+        answer = await playground.sockets.deliver(ENVELOPES[letter.kind], letter.payload, patience, **envelope)
     except TimeoutError:
         delivered.outcome = "operation_timeout"
     except ConnectionError as error:

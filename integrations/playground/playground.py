@@ -45,7 +45,7 @@ class Playground:
         self.ledger = Ledger(self.feed)
         self.rates = Rates(self.config.speed)
         self.faults = Faults()
-        self.triggers = Triggers()
+        self.triggers = Triggers(self.config.patience)
         self.response_urls = ResponseUrls()
         self.household: Household | None = None
         if self.config.echo and self.keys:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-TRIGGER_SECONDS: Final = 3.0
 RESPONSE_SECONDS: Final = 30 * 60.0
 RESPONSE_USES: Final = 5
 
 
 @dataclass
 class Trigger:
-    """The right to open one modal for `user`, within three seconds."""
+    """The right to open one modal for `user`, for a short while."""
 
     user: str
     issued: float
@@ -24,7 +23,9 @@ class Trigger:
 class Triggers:
     """Gives out trigger ids and checks them (docs.slack.dev, "Handling user interaction")."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        """`seconds` is how long each lives."""
+        self._seconds = seconds
         self._issued: dict[str, Trigger] = {}
 
     def issue(self, user: str, now: float, view_id: str | None = None) -> str:
@@ -40,7 +41,7 @@ class Triggers:
             return "invalid_trigger_id"
         if trigger.used:
             return "exchanged_trigger_id"
-        if now - trigger.issued > TRIGGER_SECONDS:
+        if now - trigger.issued > self._seconds:
             return "expired_trigger_id"
         return trigger
 

@@ -22,6 +22,8 @@ from integrations.playground.server import create_playground
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 TOKEN = "xoxb-playground"
+PATIENCE = 60.0
+"""Seconds that the bot has to answer: this machine may be slow."""
 
 
 @contextmanager
@@ -104,6 +106,7 @@ def config_for(bot_url: str, clock: Clock, **changes: Any) -> PlaygroundConfig:
         "signing_secret": SECRET,
         "bot_token": TOKEN,
         "clock": clock,
+        "patience": PATIENCE,
         "people": [
             Persona(id="U01ANA", name="ana", title="Ana Ruiz", role="developer", email="ana@example.com"),
             Persona(id="U02BO", name="bo", title="Bo Lind", role="approver"),

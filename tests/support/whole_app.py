@@ -120,6 +120,7 @@ async def open_whole_app(
         people=[Persona(id=id_, name=key) for key, id_ in people.items()],
         channels=[Channel(id=CHANNEL, name="releases")],
         commands=[SlashCommand(name="/deploy"), SlashCommand(name="/release")],
+        patience=60,
         echo=_echo(services, f"{door_url}/alexa") if voice else None,
         **playground,
     )

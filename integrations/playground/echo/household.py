@@ -95,6 +95,7 @@ class Household:
             self._models[locale],
             self._endpoint,
             skill_id=self.config.skill_id,
+            patience=self.config.patience,
             name=name.upper(),
             locale=locale,
             screen=screen,
