@@ -54,7 +54,7 @@ async def fallback(_desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
     if turn.memory.question:
         return Reply(tongue.say("alexa.fallback"), turn.memory)
     memory = turn.memory.model_copy(update={"staying": True})
-    return Reply(together(tongue.say("alexa.fallback"), tongue.say("alexa.fallback.more")), memory)
+    return Reply(tongue.say("alexa.fallback"), memory, ask=tongue.say("alexa.fallback.more"))
 
 
 async def yes(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:

@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ask_sdk_core.dispatch_components import AbstractExceptionHandler, AbstractRequestHandler
@@ -48,14 +48,18 @@ class Pace:
     """Seconds until the answer is that there is none yet."""
 
 
+Late = set[asyncio.Task[Reply]]
+"""Work that outlasts its answer, until it is done. Who closes the desk waits for it first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What every request is answered with. Work that outlasts its answer is kept until it is done."""
+    """What every request is answered with."""
 
     desk: VoiceDesk
     progress: Progress | None
     pace: Pace
-    late: set[asyncio.Task[Reply]] = field(default_factory=set)
+    late: Late
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +135,15 @@ def _written(reply: Reply, handler_input: HandlerInput) -> Response:
     return write(finished(reply, call.turn, call.tongue), handler_input, call.turn, call.tongue)
 
 
-def dispatcher(desk: VoiceDesk, *, progress: Progress | None = None, pace: Pace = Pace()) -> Dispatch:
+def dispatcher(
+    desk: VoiceDesk, *, progress: Progress | None = None, pace: Pace = Pace(), late: Late | None = None
+) -> Dispatch:
     """Build the skill: a verified request's envelope goes in, a valid response's comes out.
 
     `KeyError` for an envelope that names no skill or no user; what is unexpected is raised as it is.
     """
     skill = _skill()
-    around = Surroundings(desk, progress, pace)
+    around = Surroundings(desk, progress, pace, set() if late is None else late)
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="alexa")
 
     async def dispatch(envelope: Envelope) -> Envelope:

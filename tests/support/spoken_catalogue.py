@@ -1,4 +1,4 @@
-"""The services that the scenarios of the skill speak of."""
+"""The services that the scenarios of the skill speak of, and who speaks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,31 @@ from typing import Any
 
 from bot.catalogue import Catalogue
 from bot.catalogue.model import VoiceSettings
-from bot.core.voice import VoiceRule
+from bot.core.voice import Voice, VoiceRule
+from integrations.playground.echo import Person
 from tests.support.desk_world import catalogue
 from tests.support.memory_backend import MemoryTarget
+from tests.support.voice_world import SKILL
+
+PINS = {"ana": "4711", "ben": "2580"}
+"""Whoever else speaks has no voice PIN."""
+
+
+def person(who: str) -> Person | None:
+    """Give a person; `nobody` is a voice that Alexa doesn't know, `ana, perhaps` one that it is not sure of."""
+    name, _, doubt = who.partition(", ")
+    return None if name == "nobody" else Person(name, PINS.get(name), level=200 if doubt else 300)
+
+
+def voice_of(who: str) -> Voice:
+    """Give the voice that the skill makes of a person at the device."""
+    found = person(who)
+    return Voice(
+        skill=SKILL,
+        account="amzn1.ask.account.house",
+        person=found.id if found else None,
+        level=found.level if found else None,
+    )
 
 
 def declared(rules: Mapping[str, str], voice: Mapping[str, Any]) -> Catalogue:
