@@ -45,6 +45,8 @@ STATE_OF: Mapping[Outcome, State] = {
     Outcome.ABANDONED: State.ABANDONED,
     Outcome.INTERRUPTED: State.UNKNOWN,
 }
+WORKING = ("Source", "Build", "Test", "Deploy", "Invoke", "Compute", "Rule")
+"""The categories of what is carried out; approvals only wait, perhaps a thousand of them."""
 GONE = "The pipeline no longer has the stage that it was in."
 LONGEST_NAP = 60.0
 """Seconds after which the clock looks again in any case: a laptop's sleep stops timers, not time."""
@@ -116,7 +118,7 @@ class Engine:
         query = (
             sa.select(ACTIONS.c.id, ACTIONS.c.attempt, EXECUTIONS.c.abandon)
             .join(EXECUTIONS, ACTIONS.c.execution == EXECUTIONS.c.id)
-            .where(ACTIONS.c.state == State.IN_PROGRESS, ACTIONS.c.category != "Approval")
+            .where(ACTIONS.c.state == State.IN_PROGRESS, ACTIONS.c.category.in_(WORKING))
             .order_by(EXECUTIONS.c.created, ACTIONS.c.place)
         )
         async with self.database.read() as c:
@@ -226,8 +228,8 @@ class Engine:
             await self._runner.submit(action_id, attempt)
         for action_id, attempt in effects.cancelled:
             await self._runner.cancel(action_id, attempt)
-        if effects.gates:
-            self._due.set()
+        if effects.expires and (effects.expires - self.clock()).total_seconds() < LONGEST_NAP:
+            self._due.set()  # for what comes later, the clock looks before in any case
 
     async def stop(self, file: str, execution_id: str, reason: str, *, abandon: bool, once: bool = False) -> None:
         """Stop an execution; a finished one stays as it is, unless `once`: then that, or a second time, is refused."""

@@ -14,7 +14,7 @@ from bot.core.errors import Conflict
 from bot.core.ports import RetryScope
 from integrations.local import records
 from integrations.local.refusals import ConcurrentPipelineExecutionsLimitExceeded
-from integrations.local.states import Fired, Hook, Mode, State
+from integrations.local.states import ACTIVE, Fired, Hook, Mode, State
 from integrations.local.tables import ACTIONS, ARTIFACTS, CONDITIONS, DEFINITIONS, EXECUTIONS, LATEST, PIPELINES, STAGES
 from integrations.specs.conditions import RuleDeclaration
 from integrations.specs.pipeline import PipelineDeclaration, StageDeclaration
@@ -67,27 +67,26 @@ async def insert(c: AsyncConnection, wish: Wish) -> bool:
     if wish.rolls_back_to and wish.trigger != AUTOMATIC:  # one that nobody asked for waits its turn
         await _refuse_a_taken_stage(c, wish)
     if wish.mode is Mode.QUEUED and not wish.failure and not wish.rolls_back_to:
-        under_way = sa.select(sa.func.count()).where(e.file == wish.file, e.state.in_(records.ACTIVE))
+        under_way = sa.select(sa.func.count()).where(e.file == wish.file, e.state.in_(ACTIVE))
         if (await c.scalar(under_way) or 0) >= MOST_QUEUED:
             raise ConcurrentPipelineExecutionsLimitExceeded(
                 f"{MOST_QUEUED} runs of {wish.pipeline} wait or work already, as many as can. Wait, or stop some."
             )
-    number = (await c.execute(sa.select(PIPELINES.c.last_number).where(PIPELINES.c.file == wish.file))).scalar_one() + 1
-    await c.execute(sa.update(PIPELINES).where(PIPELINES.c.file == wish.file).values(last_number=number))
+    counted = sa.update(PIPELINES).values(last_number=PIPELINES.c.last_number + 1).where(PIPELINES.c.file == wish.file)
+    number = (await c.execute(counted.returning(PIPELINES.c.last_number))).scalar_one()
     variables = {**(wish.variables or {}), "codepipeline": {"PipelineExecutionId": wish.id}}
-    await c.execute(
-        sa.insert(EXECUTIONS).values(
-            id=wish.id, file=wish.file, pipeline=wish.pipeline, version=wish.version, number=number,
-            rollback=wish.rolls_back_to is not None, state=State.FAILED if wish.failure else State.IN_PROGRESS,
-            detail=wish.failure, mode=wish.mode, position=0, length=len(wish.stages), trigger=wish.trigger,
-            trigger_detail=wish.trigger_detail, started_by=[*wish.started_by], webhook={**(wish.webhook or {})},
-            token=wish.token, base=wish.base, settings=wish.settings,
-            asked=wish.asked or {}, revision=wish.revision or sa.null(), sources=wish.sources or {},
-            variables=variables, rolls_back_to=wish.rolls_back_to, reason="", abandon=False, cancelled=False,
-            changes=1, created=wish.created, updated=wish.created,
-            finished=wish.created if wish.failure else None,
-        )
-    )  # fmt: skip
+    row = {
+        "id": wish.id, "file": wish.file, "pipeline": wish.pipeline, "version": wish.version, "number": number,
+        "rollback": wish.rolls_back_to is not None, "state": State.FAILED if wish.failure else State.IN_PROGRESS,
+        "detail": wish.failure, "mode": wish.mode, "position": 0, "length": len(wish.stages), "trigger": wish.trigger,
+        "trigger_detail": wish.trigger_detail, "started_by": [*wish.started_by], "webhook": {**(wish.webhook or {})},
+        "token": wish.token, "base": wish.base, "settings": wish.settings,
+        "asked": wish.asked or {}, "revision": wish.revision, "sources": wish.sources or {},
+        "variables": variables, "rolls_back_to": wish.rolls_back_to, "reason": "", "abandon": False, "cancelled": False,
+        "changes": 1, "created": wish.created, "updated": wish.created,
+        "finished": wish.created if wish.failure else None,
+    }  # fmt: skip
+    await c.execute(sa.insert(EXECUTIONS), row)
     if wish.stages:
         await _insert_stages(c, wish)
     return True

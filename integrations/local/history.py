@@ -90,15 +90,18 @@ async def attempts(
 ) -> Page[ActionExecutionRecord]:
     """List attempts of actions (or of rules), those that began last first; `latest` leaves out what was retried."""
     t = ATTEMPTS.c
-    query = _attempts().where(t.file == file, t.hook.is_not(None) if rules else t.hook.is_(None))
+    # The page is cut before anything is joined to it, so that a database that misjudges its tables loses little.
+    query = sa.select(t.id).where(t.file == file, t.hook.is_not(None) if rules else t.hook.is_(None))
     if execution_id is not None:
         query = query.where(t.execution == execution_id)
     if latest:
-        query = query.where(t.attempt == ACTIONS.c.attempt)
+        query = query.join(ACTIONS, t.action == ACTIONS.c.id).where(t.attempt == ACTIONS.c.attempt)
     if after is not None:
         began, last = _moment(after)
         query = query.where(sa.or_(t.begun < began, sa.and_(t.begun == began, t.id < last)))
-    rows = (await c.execute(query.order_by(t.begun.desc(), t.id.desc()).limit(limit + 1))).all()
+    order = (t.begun.desc(), t.id.desc())
+    page = query.order_by(*order).limit(limit + 1).subquery()
+    rows = (await c.execute(_attempts().join(page, t.id == page.c.id).order_by(*order))).all()
     further = f"{rows[limit - 1].begun.isoformat()} {rows[limit - 1].id}" if len(rows) > limit else None
     return Page([_attempt(row) for row in rows[:limit]], further)
 

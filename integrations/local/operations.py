@@ -25,7 +25,6 @@ from integrations.local.answers import (
 from integrations.local.engine import GONE, Engine
 from integrations.local.pipeline_state import stage_states
 from integrations.local.pipelines import API, FILE, Home
-from integrations.local.records import ACTIVE
 from integrations.local.refusals import (
     ActionNotFound,
     ApprovalAlreadyCompleted,
@@ -36,7 +35,7 @@ from integrations.local.refusals import (
     StageNotFound,
     StageNotRetryable,
 )
-from integrations.local.states import Direction, Hook
+from integrations.local.states import ACTIVE, Direction, Hook
 from integrations.local.tables import ACTIONS, ATTEMPTS, DEFINITIONS, EXECUTIONS, PIPELINES, STAGES
 from integrations.specs.pipeline import PipelineDeclaration, declare
 

@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from integrations.local import statements
 from integrations.local.actions import Result
 from integrations.local.states import State
-from integrations.local.tables import ACTIONS, ARTIFACTS, ATTEMPTS, EXECUTIONS
+from integrations.local.tables import ACTIONS, ARTIFACTS, EXECUTIONS
 from integrations.local.work import Work, progress_of
 
 
@@ -19,11 +20,9 @@ async def write(c: AsyncConnection, work: Work, result: Result, digests: Mapping
     """Keep it, within the transaction that has locked the pipeline; tells whether the attempt was still under way."""
     a, e = ACTIONS.c, EXECUTIONS.c
     here = sa.and_(a.id == work.action_id, a.attempt == work.attempt, a.state == State.IN_PROGRESS)
-    query = sa.select(e.variables, e.revision, e.sources).join(ACTIONS, a.execution == e.id).where(here)
-    row = (await c.execute(query)).one_or_none()
-    if row is None:
+    found = await c.execute(sa.update(ACTIONS).where(here).values(progress=progress_of(result, work.key)))
+    if not found.rowcount:
         return False
-    await c.execute(sa.update(ACTIONS).where(a.id == work.action_id).values(progress=progress_of(result, work.key)))
     for name, digest in digests.items():
         where = sa.and_(ARTIFACTS.c.execution == work.execution_id, ARTIFACTS.c.name == name)
         await c.execute(sa.delete(ARTIFACTS).where(where))
@@ -32,16 +31,19 @@ async def write(c: AsyncConnection, work: Work, result: Result, digests: Mapping
     told: dict[str, Any] = {"outputs": dict(digests), "variables": dict(result.variables), "external_url": result.url}
     if result.external_id:
         told["external_id"] = result.external_id
-    await c.execute(sa.update(ATTEMPTS).where(ATTEMPTS.c.id == work.key).values(told))
+    await c.execute(statements.SET_ATTEMPT, {"the_id": work.key, **told})
+    named = work.declaration.namespace and result.variables
+    if not named and not result.revision:
+        return True
+    row = (await c.execute(sa.select(e.variables, e.revision, e.sources).where(e.id == work.execution_id))).one()
     values: dict[str, Any] = {}
-    if work.declaration.namespace and result.variables:
+    if named:
         values["variables"] = {**row.variables, work.declaration.namespace: dict(result.variables)}
     if result.revision:
         revision = result.revision.model_dump(mode="json")
         if row.revision is None or work.is_primary:
             values["revision"] = revision
-        named = {"artifact": next(iter(digests), None), "at": now.isoformat()}
-        values["sources"] = {**row.sources, work.declaration.name: revision | named}
-    if values:
-        await c.execute(sa.update(EXECUTIONS).where(e.id == work.execution_id).values(values))
+        fetched = {"artifact": next(iter(digests), None), "at": now.isoformat()}
+        values["sources"] = {**row.sources, work.declaration.name: revision | fetched}
+    await c.execute(statements.SET_EXECUTION, {"the_id": work.execution_id, **values})
     return True

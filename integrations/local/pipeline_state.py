@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from integrations.local import history, records
+from integrations.local import history
 from integrations.local.answers import (
     ActionExecutionRecord,
     ActionState,
@@ -19,7 +19,7 @@ from integrations.local.answers import (
     Transition,
     plain_reason,
 )
-from integrations.local.states import Direction, Hook, State
+from integrations.local.states import ACTIVE, Direction, Hook, State
 from integrations.local.tables import ACTIONS, CONDITIONS, EXECUTIONS, LATEST, STAGES, TRANSITIONS
 from integrations.specs.pipeline import PipelineDeclaration, StageDeclaration
 
@@ -41,7 +41,7 @@ async def stage_states(c: AsyncConnection, file: str, pipeline: PipelineDeclarat
     before = (
         sa.select(s.name, e.id, e.rollback)
         .join(STAGES, sa.and_(s.execution == e.id, s.index == e.position))
-        .where(e.file == file, e.state.in_(records.ACTIVE), s.state == State.PENDING)
+        .where(e.file == file, e.state.in_(ACTIVE), s.state == State.PENDING)
         .order_by(e.number)
     )
     for row in await c.execute(before):

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.core.errors import BadFile, Conflict, Mistake
 from integrations.local import records
 from integrations.local.refusals import PipelineNotFound
+from integrations.local.states import ACTIVE
 from integrations.local.tables import DEFINITIONS, EXECUTIONS, PIPELINES, STAGES
 from integrations.specs.pipeline import PipelineDeclaration, parse_pipeline
 
@@ -68,12 +69,14 @@ async def define(c: AsyncConnection, home: Home, pipeline: PipelineDeclaration, 
     """
     await lock_or_add(c, home, pipeline.name, now)
     p, d = PIPELINES.c, DEFINITIONS.c
-    version = (await c.execute(sa.select(p.version).where(p.file == home.file))).scalar_one()
+    row = (await c.execute(sa.select(p.version, p.settings, p.base).where(p.file == home.file))).one()
+    version = int(row.version)
     said = {key: value for key, value in pipeline.as_declared().items() if key != "version"}
     known = await c.scalar(sa.select(d.declaration).where(d.file == home.file, d.version == version))
     here: dict[str, Any] = {"settings": home.settings, "base": home.base}
     if known == said:
-        await c.execute(sa.update(PIPELINES).where(p.file == home.file).values(here))
+        if (row.settings, row.base) != (here["settings"], here["base"]):
+            await c.execute(sa.update(PIPELINES).where(p.file == home.file).values(here))
         return version, []
     version += 1
     await c.execute(sa.insert(DEFINITIONS).values(file=home.file, version=version, declaration=said, created=now))
@@ -83,7 +86,7 @@ async def define(c: AsyncConnection, home: Home, pipeline: PipelineDeclaration, 
     lost = (
         sa.select(e.id)
         .join(STAGES, sa.and_(s.execution == e.id, s.index == e.position))
-        .where(e.file == home.file, e.state.in_(records.ACTIVE), s.name.not_in([st.name for st in pipeline.stages]))
+        .where(e.file == home.file, e.state.in_(ACTIVE), s.name.not_in([st.name for st in pipeline.stages]))
     )
     return version, list((await c.execute(lost)).scalars())
 

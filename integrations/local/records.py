@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import Decision
 from bot.core.ports import RetryScope
+from integrations.local import statements
 from integrations.local.gates import gate_text, message_and_link
 from integrations.local.host import Host
 from integrations.local.refusals import PipelineExecutionNotFound
@@ -29,16 +30,11 @@ from integrations.local.states import (
 )
 from integrations.local.tables import (
     ACTIONS,
-    ATTEMPTS,
     CONDITIONS,
     EXECUTIONS,
     LATEST,
     PIPELINES,
-    STAGES,
-    TRANSITIONS,
 )
-
-ACTIVE = (State.IN_PROGRESS, State.STOPPING)
 
 
 @dataclass(slots=True)
@@ -50,8 +46,8 @@ class Effects:
     started: list[tuple[str, int]] = field(default_factory=list)
     """Attempts to submit, as action id and attempt."""
     cancelled: list[tuple[str, int]] = field(default_factory=list)
-    gates: bool = False
-    """Something has a time limit: the clock's next appointment may be another one."""
+    expires: datetime | None = None
+    """When the first of what begins has to be over."""
     rolls_back: list[str] = field(default_factory=list)
     """Executions whose conditions ask that their stage be brought back."""
 
@@ -60,14 +56,17 @@ class Effects:
         self.touched |= more.touched
         self.started += more.started
         self.cancelled += more.cancelled
-        self.gates = self.gates or more.gates
+        self.expire(more.expires)
         self.rolls_back += more.rolls_back
+
+    def expire(self, at: datetime | None) -> None:
+        """Take a moment at which something has to be over."""
+        self.expires = min(filter(None, (self.expires, at)), default=None)
 
 
 async def lock_of(c: AsyncConnection, execution_id: str, file: str | None = None) -> str:
     """Lock the pipeline of an execution, and give its file; raises `RunNotFound`, also if `file` is another one."""
-    query = sa.select(EXECUTIONS.c.file).join(PIPELINES).where(EXECUTIONS.c.id == execution_id)
-    found = await c.scalar(query.with_for_update(of=PIPELINES))
+    found = await c.scalar(statements.FILE_OF, {"execution": execution_id})
     if found is None or file not in (None, found):
         raise PipelineExecutionNotFound(f"This pipeline has no run {execution_id} on this machine.")
     return str(found)
@@ -84,24 +83,9 @@ async def lock(c: AsyncConnection, file: str) -> int | None:
 
 async def load(c: AsyncConnection, file: str, execution_id: str | None = None) -> PipelineRows:
     """Read a locked pipeline's active executions, and the one that is asked for even if it is finished."""
-    e = EXECUTIONS.c
-    # A parallel execution concerns nobody but itself; leaving the others out keeps a thousand of them cheap. Both sides
-    # of the "or" have an index of their own, so that finished executions cost nothing.
-    moving = sa.and_(e.state.in_(ACTIVE), e.file == file, e.mode != Mode.PARALLEL)
-    wanted = sa.or_(e.id == execution_id, moving) if execution_id is not None else moving
-    columns = (e.id, e.number, e.length, e.state, e.mode, e.rollback, e.position, e.abandon, e.cancelled,
-               e.reason, e.detail, e.finished)  # fmt: skip
-    s = STAGES.c
-    query = (
-        sa.select(*columns, s.index.label("stage"), s.name, s.state.label("stage_state"), s.attempt, s.automatic,
-                  s.last_retry, s.started, s.finished.label("stage_finished"))
-        .outerjoin(STAGES, sa.and_(s.execution == e.id, s.index.between(e.position - 1, e.position + 1)))
-        .where(wanted)
-        .order_by(e.number, s.index)
-    )  # fmt: skip
     executions: dict[str, Any] = {}
     stages: dict[str, list[StageRow]] = {}
-    for row in await c.execute(query):
+    for row in await c.execute(statements.MOVING, {"file": file, "execution": execution_id}):
         executions[row.id] = row
         stages.setdefault(row.id, [])
         if row.name is not None:
@@ -113,15 +97,11 @@ async def load(c: AsyncConnection, file: str, execution_id: str | None = None) -
         return PipelineRows(())
     actions: dict[str, list[ActionRow]] = {key: [] for key in executions}
     conditions: dict[str, list[ConditionRow]] = {key: [] for key in executions}
-    a, k = ACTIONS.c, CONDITIONS.c
-    wide = sa.select(a.id, a.execution, a.stage, a.name, a.run_order, a.state, a.attempt, a.category, a.hook,
-                     a.patience, a.token, a.wake, a.decision, a.started, a.finished, a.detail)  # fmt: skip
-    near = a.stage.in_((e.position, e.position + 1))
-    joined = wide.join(EXECUTIONS, a.execution == e.id).where(e.id.in_(executions), near).order_by(a.place)
-    for row in await c.execute(joined):
+    for row in await c.execute(statements.NEAR_ACTIONS, {"executions": list(executions)}):
         actions[row.execution].append(_action(row))
-    around = sa.select(CONDITIONS).join(EXECUTIONS, k.execution == e.id)
-    for row in await c.execute(around.where(e.id.in_(executions), k.stage.in_((e.position, e.position + 1)))):
+    conditioned = [row.id for row in executions.values() if row.conditioned]
+    around = await c.execute(statements.NEAR_CONDITIONS, {"executions": conditioned}) if conditioned else ()
+    for row in around:
         conditions[row.execution].append(
             ConditionRow(row.stage, Hook(row.hook), Fired(row.result), RetryScope(row.scope), State(row.state),
                          row.detail, row.changed)
@@ -130,9 +110,9 @@ async def load(c: AsyncConnection, file: str, execution_id: str | None = None) -
         _execution(row, tuple(stages[key]), tuple(actions[key]), tuple(conditions[key]))
         for key, row in executions.items()
     )
-    t = TRANSITIONS.c
-    closed = sa.select(t.stage, t.direction, t.reason).where(t.file == file, t.closed)
-    ways = [(row.direction, row.stage, row.reason) for row in await c.execute(closed)]
+    closed = any(row.closed for row in executions.values())
+    told = await c.execute(statements.CLOSED, {"file": file}) if closed else ()
+    ways = [(row.direction, row.stage, row.reason) for row in told]
     return PipelineRows(
         tuple(found),
         {stage: reason for direction, stage, reason in ways if direction == Direction.INBOUND},
@@ -165,24 +145,28 @@ async def save(
     c: AsyncConnection, file: str, before: PipelineRows, after: PipelineRows, *, host: Host, now: datetime
 ) -> Effects:
     """Write what differs between two states of one pipeline; gives what follows from it."""
-    effects = Effects()
+    effects, rows = Effects(), _Rows(c, file, host, now)
     for old, new in zip(before.executions, after.executions, strict=True):
         if old is new or old == new:
             continue
         effects.touched.add(new.id)
-        values = {"state": new.state, "position": new.position, "abandon": new.abandon, "cancelled": new.cancelled,
-                  "reason": new.reason, "detail": new.detail, "finished": new.finished,
-                  "updated": now, "changes": EXECUTIONS.c.changes + 1}  # fmt: skip
-        await c.execute(sa.update(EXECUTIONS).where(EXECUTIONS.c.id == new.id).values(values))
+        rows.executions.append({
+            "the_id": new.id, "state": new.state, "position": new.position, "abandon": new.abandon,
+            "cancelled": new.cancelled, "reason": new.reason, "detail": new.detail, "finished": new.finished,
+            "updated": now,
+        })  # fmt: skip
         if new.rolls_back and not old.rolls_back:
             effects.rolls_back.append(new.id)
         for stage in _changed(old.stages, new.stages):
-            values = {"state": stage.state, "attempt": stage.attempt, "automatic": stage.automatic,
-                      "last_retry": stage.last_retry, "started": stage.started,
-                      "finished": stage.finished}  # fmt: skip
-            key = sa.and_(STAGES.c.execution == new.id, STAGES.c.index == stage.index)
-            await c.execute(sa.update(STAGES).where(key).values(values))
-            await _note_latest(c, file, new, stage)
+            rows.stages.append({
+                "the_execution": new.id, "the_index": stage.index, "state": stage.state, "attempt": stage.attempt,
+                "automatic": stage.automatic, "last_retry": stage.last_retry, "started": stage.started,
+                "finished": stage.finished,
+            })  # fmt: skip
+            succeeded = new.id if stage.state is State.SUCCEEDED else None
+            rows.latest.append(
+                {"file": file, "stage": stage.name, "execution": new.id, "number": new.number, "succeeded": succeeded}
+            )
         for condition in _changed(old.conditions, new.conditions):
             k = CONDITIONS.c
             key = sa.and_(k.execution == new.id, k.stage == condition.stage, k.hook == condition.hook)
@@ -190,25 +174,69 @@ async def save(
             await c.execute(sa.update(CONDITIONS).where(key).values(values))
         was = {action.id: action for action in old.actions}
         for action in _changed(old.actions, new.actions):
-            await _save_action(c, file, new.id, was[action.id], action, host=host, now=now)
-            effects.gates = effects.gates or action.expires is not None
-            if not action.approval and action.state is State.IN_PROGRESS:
-                effects.started.append((action.id, action.attempt))
+            await rows.action(new.id, was[action.id], action)
+            if action.state is State.IN_PROGRESS:
+                effects.expire(action.expires)
+                if not action.approval:
+                    effects.started.append((action.id, action.attempt))
         if new.abandon:
             running = (a for a in new.actions if a.state is State.IN_PROGRESS and not a.approval)
             effects.cancelled += [(action.id, action.attempt) for action in running]
+    await rows.write()
     return effects
 
 
-async def _note_latest(c: AsyncConnection, file: str, execution: ExecutionRow, stage: StageRow) -> None:
-    """Keep in mind which execution was the last to enter a stage, and which to succeed there."""
-    here = sa.and_(LATEST.c.file == file, LATEST.c.stage == stage.name)
-    entered: dict[str, Any] = {"execution": execution.id, "number": execution.number}
-    if stage.state is State.SUCCEEDED:
-        entered["succeeded"] = execution.id
-    done = await c.execute(sa.update(LATEST).where(here).values(entered))
-    if not done.rowcount:
-        await c.execute(sa.insert(LATEST).values(file=file, stage=stage.name, **entered))
+@dataclass(slots=True)
+class _Rows:
+    """What a change writes: one statement for each table, however many actions begin at once."""
+
+    c: AsyncConnection
+    file: str
+    host: Host
+    now: datetime
+    executions: list[dict[str, Any]] = field(default_factory=list)
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    latest: list[dict[str, Any]] = field(default_factory=list)
+    """Which execution was the last to enter a stage, and which to succeed there."""
+    ended: list[dict[str, Any]] = field(default_factory=list)
+    """Attempts that are over."""
+    actions: list[dict[str, Any]] = field(default_factory=list)
+
+    async def action(self, execution_id: str, old: ActionRow, new: ActionRow) -> None:
+        """Take a changed action; a gate that opens is written at once."""
+        decision = new.decision.model_dump(mode="json") if new.decision else None
+        self.actions.append({
+            "the_id": new.id, "state": new.state, "attempt": new.attempt, "token": new.token, "wake": new.expires,
+            "detail": new.detail, "decision": decision, "started": new.started, "finished": new.finished,
+        })  # fmt: skip
+        more: dict[str, Any] = {}
+        if new.attempt != old.attempt:
+            more["progress"] = {}
+        if new.approval and new.token and new.token != old.token:
+            configuration = await gate_text(self.c, execution_id, new.id)
+            more["message"], more["link"] = message_and_link(configuration)
+            intent = intent_of(new.id, new.attempt, execution_id, self.file, host=self.host, now=self.now)
+            intent |= {"token": new.token, "configuration": configuration}
+            await self.c.execute(statements.INTENT, intent)
+        elif old.state is State.IN_PROGRESS and new.state is not State.IN_PROGRESS and old.attempt == new.attempt:
+            key = f"{new.id}#{new.attempt}"
+            self.ended.append(
+                {"the_id": key, "ended": self.now, "state": new.state, "decision": decision, "detail": new.detail}
+            )
+        if more:
+            await self.c.execute(sa.update(ACTIONS).where(ACTIONS.c.id == new.id).values(more))
+
+    async def write(self) -> None:
+        """Write all of it."""
+        for statement, rows in (
+            (statements.CHANGE_EXECUTION, self.executions),
+            (statements.SET_STAGE, self.stages),
+            (statements.ENTERED[self.c.dialect.name], self.latest),
+            (statements.SET_ATTEMPT, self.ended),
+            (statements.SET_ACTION, self.actions),
+        ):
+            if rows:
+                await self.c.execute(statement, rows)
 
 
 async def newer_in(c: AsyncConnection, file: str, stage: str, execution_id: str) -> int | None:
@@ -231,25 +259,3 @@ def intent_of(
         "hook": hook, "begun": now, "host": host.name, "boot": host.boot, "pid": host.pid, "detail": "",
         "error": "", "configuration": {}, "inputs": {}, "outputs": {}, "variables": {}, "external_id": "",
     }  # fmt: skip
-
-
-async def _save_action(
-    c: AsyncConnection, file: str, execution_id: str, old: ActionRow, new: ActionRow, *, host: Host, now: datetime
-) -> None:
-    decision = new.decision.model_dump(mode="json") if new.decision else None
-    values: dict[str, Any] = {
-        "state": new.state, "attempt": new.attempt, "token": new.token, "wake": new.expires, "detail": new.detail,
-        "decision": decision or sa.null(), "started": new.started, "finished": new.finished,
-    }  # fmt: skip
-    if new.attempt != old.attempt:
-        values["progress"] = {}
-    key = f"{new.id}#{new.attempt}"
-    if new.approval and new.token and new.token != old.token:
-        configuration = await gate_text(c, execution_id, new.id)
-        values["message"], values["link"] = message_and_link(configuration)
-        intent = intent_of(new.id, new.attempt, execution_id, file, host=host, now=now)
-        await c.execute(sa.insert(ATTEMPTS).values({**intent, "token": new.token, "configuration": configuration}))
-    elif old.state is State.IN_PROGRESS and new.state is not State.IN_PROGRESS and old.attempt == new.attempt:
-        ended = {"ended": now, "state": new.state, "decision": decision or sa.null(), "detail": new.detail}
-        await c.execute(sa.update(ATTEMPTS).where(ATTEMPTS.c.id == key).values(ended))
-    await c.execute(sa.update(ACTIONS).where(ACTIONS.c.id == new.id).values(values))

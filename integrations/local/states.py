@@ -185,7 +185,7 @@ class ExecutionRow:
     @property
     def active(self) -> bool:
         """Tell whether it still moves by itself."""
-        return self.state in (State.IN_PROGRESS, State.STOPPING)
+        return self.state in ACTIVE
 
     @property
     def waits(self) -> bool:
@@ -261,6 +261,8 @@ LEGAL: Mapping[type, Mapping[State, frozenset[State]]] = {
         State.OVERRIDDEN: _ANEW,
     },
 }  # fmt: skip
+ACTIVE = (State.IN_PROGRESS, State.STOPPING)
+"""Of executions that still move by themselves."""
 BROKEN = frozenset({State.FAILED, State.UNKNOWN, State.ABANDONED})
 
 

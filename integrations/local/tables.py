@@ -99,7 +99,7 @@ EXECUTIONS = Table(
     Column("base", String(1000), nullable=False),
     Column("settings", JSON, nullable=False),  # projects, applications and repositories of the target
     Column("asked", JSON, nullable=False),  # source action to the type and value of the revision that was asked for
-    Column("revision", JSON),  # the first source action's
+    Column("revision", JSON(none_as_null=True)),  # the first source action's
     Column("sources", JSON, nullable=False),  # source action to its revision
     Column("variables", JSON, nullable=False),  # namespace to name to value
     _id("rolls_back_to", null=True),
@@ -113,7 +113,7 @@ EXECUTIONS = Table(
     Column("finished", Moment),
     UniqueConstraint("file", "token", name="local_one_execution_per_token"),
     UniqueConstraint("file", "number", name="local_one_execution_per_number"),
-    Index("local_executions_by_state", "state", "file"),
+    Index("local_executions_by_state", "state", "file", "mode"),
 )
 
 STAGES = Table(
@@ -174,13 +174,14 @@ ACTIONS = Table(
     Column("wake", Moment),  # when the clock must look: its time is over
     Column("message", Text, nullable=False),
     Column("link", Text),
-    Column("decision", JSON),
+    Column("decision", JSON(none_as_null=True)),
     Column("progress", JSON, nullable=False),  # integrations.local.actions.Progress
     Column("detail", Text, nullable=False),
     Column("started", Moment),
     Column("finished", Moment),
     Index("local_actions_by_execution", "execution", "stage"),
     Index("local_actions_by_state", "state", "wake"),
+    Index("local_actions_by_category", "state", "category"),
 )
 
 ATTEMPTS = Table(
@@ -199,7 +200,7 @@ ATTEMPTS = Table(
     Column("begun", Moment, nullable=False),
     Column("ended", Moment),
     Column("state", String(20)),
-    Column("decision", JSON),
+    Column("decision", JSON(none_as_null=True)),
     Column("detail", Text, nullable=False),
     Column("error", String(50), nullable=False),  # of one that failed: CodePipeline's code, as TimedOut
     Column("configuration", JSON, nullable=False),  # with the variables put in

@@ -11,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import Action, ActionKind, Decision, Gate, HeldBy, Revision, Run, Stage, Status
 from integrations.local.actions import Progress
-from integrations.local.records import ACTIVE
-from integrations.local.states import Direction, Fired, Hook, Mode, State
+from integrations.local.states import ACTIVE, Direction, Fired, Hook, Mode, State
 from integrations.local.tables import ACTIONS, CONDITIONS, EXECUTIONS, STAGES, TRANSITIONS
 
 STATUS: Mapping[str, Status] = {

@@ -14,19 +14,19 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, wait_exponential
 
 from bot.core.model import ActionKind, Frozen, LogTail, Revision
 from bot.core.ports import Transactions
-from integrations.local import records
+from integrations.local import records, statements
 from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result, Runner
 from integrations.local.artifacts import ArtifactStore
 from integrations.local.external import external_id
 from integrations.local.host import Host
 from integrations.local.progress import Reporter
 from integrations.local.providers import Providers, unavailable
-from integrations.local.states import State
-from integrations.local.tables import ACTIONS, ARTIFACTS, ATTEMPTS, EXECUTIONS, STAGES
+from integrations.local.tables import ACTIONS, ARTIFACTS, EXECUTIONS
 from integrations.local.target import Settings
 from integrations.specs.conditions import RuleDeclaration
 from integrations.specs.pipeline import ActionDeclaration, ActionTypeId
@@ -124,16 +124,30 @@ class Workshop:
 
     async def perform(self, action_id: str, attempt: int, cancelled: asyncio.Event) -> None:
         """Carry an attempt out and record its end; a stale one (already over, or retried since) does nothing."""
-        if (done := await self.carry_out(action_id, attempt, cancelled)) is not None:
-            await self.finish(action_id, attempt, done)
+        work = await _patiently(lambda: self._begin(action_id, attempt))
+        if work is not None:
+            await self._finish(work, await self._done(work, cancelled))
 
     async def carry_out(
         self, action_id: str, attempt: int, cancelled: asyncio.Event, *, unless_begun: bool = False
     ) -> Done | None:
         """Carry an attempt out, and say how it ended; None for a stale one, and if it must not have begun but has."""
         work = await _patiently(lambda: self._begin(action_id, attempt, unless_begun=unless_begun))
-        if work is None:
-            return None
+        return None if work is None else await self._done(work, cancelled)
+
+    async def finish(self, action_id: str, attempt: int, done: Done) -> None:
+        """Record how an attempt ended, and all that follows from it; it may have been carried out elsewhere."""
+
+        async def begun() -> Work | None:
+            async with self._database.read() as c:
+                row = await self._row(c, action_id, attempt)
+            return None if row is None else self._work(row, {})
+
+        work = await _patiently(begun)
+        if work is not None:
+            await self._finish(work, done)
+
+    async def _done(self, work: Work, cancelled: asyncio.Event) -> Done:
         try:
             result = await self._carry_out(work, cancelled)
             digests = await self._keep(work, result)
@@ -146,62 +160,53 @@ class Workshop:
             result, digests = Result(outcome=Outcome.FAILED, detail=sentence), {}
         return Done(result=result, digests=digests)
 
-    async def finish(self, action_id: str, attempt: int, done: Done) -> None:
-        """Record how an attempt ended, and all that follows from it."""
-
-        async def record() -> Work | None:
-            work = await self._begin(action_id, attempt)
-            if work is not None:
-                await self._record(work, done.result, done.digests)
-            return work
-
-        work = await _patiently(record)
-        if work is not None and done.result.outcome is Outcome.SUCCEEDED:
+    async def _finish(self, work: Work, done: Done) -> None:
+        await _patiently(lambda: self._record(work, done.result, done.digests))
+        if done.result.outcome is Outcome.SUCCEEDED:
             await asyncio.to_thread(shutil.rmtree, work.home / "work", ignore_errors=True)
+
+    async def _row(self, c: AsyncConnection, action_id: str, attempt: int) -> Any | None:
+        """Read an attempt that is under way; None if it is not, any more."""
+        wanted = {"action": action_id, "number": attempt, "key": f"{action_id}#{attempt}"}
+        return (await c.execute(statements.ATTEMPT, wanted)).one_or_none()
 
     async def _begin(self, action_id: str, attempt: int, *, unless_begun: bool = False) -> Work | None:
         """Commit the intent to run it; gives None if there is nothing to run any more."""
-        a, e, key = ACTIONS.c, EXECUTIONS.c, f"{action_id}#{attempt}"
-        query = (
-            sa.select(a.name, a.stage, a.place, a.state, a.attempt, a.declaration, a.execution, e.pipeline, e.base,
-                      e.settings, e.variables, e.revision, e.asked, e.file, a.hook, a.category,
-                      STAGES.c.name.label("stage_name"),
-                      ATTEMPTS.c.id.label("begun"), ATTEMPTS.c.host)
-            .join(EXECUTIONS, a.execution == e.id)
-            .join(STAGES, sa.and_(STAGES.c.execution == e.id, STAGES.c.index == a.stage))
-            .outerjoin(ATTEMPTS, ATTEMPTS.c.id == key)
-            .where(a.id == action_id)
-        )  # fmt: skip
         async with self._database.write() as c:
-            # Two processes may meet here: the second has to see the first one's intent.
-            await c.execute(sa.select(a.id).where(a.id == action_id).with_for_update())
-            row = (await c.execute(query)).one()
-            if row.state != State.IN_PROGRESS or row.attempt != attempt or (unless_begun and row.begun is not None):
+            if c.dialect.name == "postgresql":  # two processes may meet here: the second has to see the first's intent
+                await c.execute(statements.LOCK_ACTION, {"action": action_id})
+            row = await self._row(c, action_id, attempt)
+            if row is None or (unless_begun and row.begun is not None):
                 return None
-            declaration, artifacts = declared(row.category, row.declaration), {}
-            configuration, mistakes = resolve(declaration.configuration, row.variables)
-            if declaration.input_artifacts:
+            artifacts: dict[str, str] = {}
+            names = [artifact["name"] for artifact in row.declaration.get("input_artifacts", ())]
+            if names:
                 kept = sa.select(ARTIFACTS.c.name, ARTIFACTS.c.digest).where(ARTIFACTS.c.execution == row.execution)
                 artifacts = {found.name: found.digest for found in await c.execute(kept)}
+            work = self._work(row, artifacts)
             if row.begun is None:
                 intent = records.intent_of(
                     action_id, attempt, row.execution, row.file, host=self._host, now=self._clock(), hook=row.hook
                 )
-                names = [artifact.name for artifact in declaration.input_artifacts]
-                inputs = {name: artifacts[name] for name in names if name in artifacts}
                 known = {
-                    "configuration": configuration, "inputs": inputs,
-                    "external_id": external_id(declaration, f"{action_id}#{attempt}"),
-                }  # fmt: skip
-                await c.execute(sa.insert(ATTEMPTS).values({**intent, **known}))
+                    "configuration": work.configuration,
+                    "inputs": {name: artifacts[name] for name in names if name in artifacts},
+                    "external_id": external_id(work.declaration, work.key),
+                }
+                await c.execute(statements.INTENT, intent | known)
+        return work
+
+    def _work(self, row: Any, artifacts: Mapping[str, str]) -> Work:
+        declaration = declared(row.category, row.declaration)
+        configuration, mistakes = resolve(declaration.configuration, row.variables)
         asked = row.asked.get(row.name)
         revision = Revision(id=asked["value"], ref=asked["value"]) if asked else None
         if row.revision and declaration.kind is not ActionKind.SOURCE:
             revision = Revision.model_validate(row.revision)
         return Work(
-            action_id=action_id, attempt=attempt, execution_id=row.execution, pipeline=row.pipeline,
+            action_id=row.id, attempt=row.attempt, execution_id=row.execution, pipeline=row.pipeline,
             stage=row.stage_name, base=Path(row.base), declaration=declaration,
-            home=home_of(self._data, row.execution, row.place, row.name, attempt),
+            home=home_of(self._data, row.execution, row.place, row.name, row.attempt),
             kind=(row.category, declaration.action_type_id.provider),
             settings=Settings.model_validate(row.settings), configuration=configuration, artifacts=artifacts,
             unresolved=" ".join(str(mistake) for mistake in mistakes), revision=revision,

@@ -1,4 +1,4 @@
-"""A measured figure, its baseline and its aim; a table of them, and what they say about the aims."""
+"""A measured figure, its baseline and its aim, and how they are told."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TINY = Sizes(
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the table. `ratio_aim` and `aim` are the most that is wanted; None: only told."""
+    """One measured value. `ratio_aim` and `aim` are the most that is wanted; None: only told."""
 
     name: str
     value: float
@@ -60,21 +60,22 @@ class Figure:
         return None if self.aim is None else self.value <= self.aim
 
     @property
-    def verdict(self) -> str:
-        """Say what was wanted and whether it came so."""
-        wanted = (
-            f"at most {self.ratio_aim:g} x {self.against}" if self.ratio_aim else f"at most {self.aim:g} {self.unit}"
-        )
-        return f"{'met' if self.met else 'MISSED'}: {self.name}, wanted {wanted}"
+    def wanted(self) -> str:
+        """Say what is wanted of it; empty if it is only told."""
+        if self.met is None:
+            return ""
+        return f"{self.ratio_aim:g} x" if self.ratio_aim is not None else f"{self.aim:g} {self.unit}"
 
-    def row(self) -> str:
-        """Write it as a row of a Markdown table."""
-        baseline = f"{_number(self.baseline)} {self.unit} ({self.against})" if self.baseline is not None else ""
-        ratio = f"{self.ratio:.2f}" if self.ratio is not None else ""
-        return f"| {self.name} | {_number(self.value)} {self.unit} | {baseline} | {ratio} |"
+    def line(self) -> str:
+        """Write it as one line below `HEAD`."""
+        value = f"{_number(self.value)} {self.unit}"
+        ratio = f"{self.ratio:.2f} x" if self.ratio is not None else ""
+        aim = f"{'met' if self.met else 'MISSED'} {self.wanted}" if self.wanted else ""
+        beside = f"  [{self.against}: {_number(self.baseline)} {self.unit}]" if self.baseline is not None else ""
+        return f"{value:>12}  {ratio:>8}  {aim:<14}  {self.name}{beside}"
 
 
-HEAD = "| figure | measured | baseline | ratio |\n|---|---:|---:|---:|"
+HEAD = f"{'measured':>12}  {'ratio':>8}  {'at most':<14}  what  [beside it, in the same run]"
 
 
 def percentile(samples: Sequence[float], share: float) -> float:

@@ -21,7 +21,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from bot.cli.doors import free_port
-from integrations.local.records import ACTIVE
+from integrations.local.states import ACTIVE
 from integrations.local.tables import EXECUTIONS
 from tests.bench.nothing import PROVIDER, plug_in
 from tests.support.programs import wait_for
