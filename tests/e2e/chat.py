@@ -132,6 +132,11 @@ class Chat:
         if sure:
             self.page.get_by_test_id(f"confirm-{sure}").click()
 
+    def echo(self) -> Echo:
+        """Open the Echo beside the chat."""
+        self.page.get_by_test_id("echo-toggle").click()
+        return Echo(self.page)
+
     def tab_to(self, words: str) -> None:
         """Go there with the keyboard alone."""
         passed = []
@@ -154,6 +159,46 @@ class Chat:
     def picture(self, path: Path) -> None:
         """Save what is seen."""
         self.page.screenshot(path=path)
+
+
+class Echo:
+    """The Echo beside the chat, spoken to by typing."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._answers = page.get_by_test_id("echo-answer")
+        self.screen = page.get_by_test_id("echo-screen")
+        self.known = page.get_by_test_id("echo-known")
+
+    @property
+    def answer(self) -> Locator:
+        """What was answered last."""
+        return self._answers.last
+
+    @property
+    def card(self) -> Locator:
+        """The last card on the phone."""
+        return self._page.get_by_test_id("echo-card").last
+
+    @property
+    def listens(self) -> bool:
+        """Whether the microphone is open."""
+        return self._page.get_by_test_id("echo-silence").is_visible()
+
+    def say(self, words: str) -> None:
+        """Say it, and wait for the answer."""
+        before = self._answers.count()
+        box = self._page.get_by_test_id("echo-box")
+        box.fill(words)
+        box.press("Enter")
+        self._answers.nth(before).wait_for()
+
+    def found(self, pattern: str) -> str:
+        """Find something in the last answer; a group of the pattern is taken for the whole."""
+        words = self.answer.inner_text()
+        found = re.search(pattern, words)
+        assert found, f"not in what Alexa said: {words}"
+        return found[found.re.groups]
 
 
 def task(card: Locator, text: str | re.Pattern[str]) -> Locator:
