@@ -33,9 +33,9 @@ def _actions(release: Release) -> Iterable[Action]:
     return (action for stage in stages_of(release) for action in stage.actions)
 
 
-def how(release: Release, tongue: Tongue) -> Ssml:
-    """Say how a release stands: `two of four stages done, tests passed`."""
-    parts = [_standing(release, tongue)]
+def how(release: Release, tongue: Tongue, *, mine: bool = False) -> Ssml:
+    """Say how a release stands: `2 of 4 stages done, tests passed`; `mine` to approve."""
+    parts = [tongue.say("alexa.how.waiting.you") if mine else _standing(release, tongue)]
     if not release.status.finished:
         if release.status is Status.WAITING and (stages := _stages_done(release, tongue)):
             parts.insert(0, stages)
@@ -105,9 +105,8 @@ def status(answer: Releases, tongue: Tongue, service: str | None) -> Ssml:
     ordered = sorted(answer.releases, key=lambda release: release.id not in mine)
     said = []
     for release in ordered[:_MOST_RELEASES]:
-        said.append(tongue.say("alexa.status.one", how=how(release, tongue), **tongue.place(release)))
-        if release.id in mine:
-            said.append(tongue.say("alexa.waits_for_you"))
+        stands = how(release, tongue, mine=release.id in mine)
+        said.append(tongue.say("alexa.status.one", how=stands, **tongue.place(release)))
     if (more := len(ordered) - _MOST_RELEASES) > 0:
         said.append(tongue.say("alexa.status.more", n=more))
     return together(*said)

@@ -23,6 +23,8 @@ _TAG = re.compile(r"<[^>]+>")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[_\-./]+")
 _HASH = re.compile(r"\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b")
 _LABEL = re.compile(r"(\S+) #(\d+)\Z")
+_TYPED = re.compile(r":? */(?:release|deploy)\b.*")
+"""What can only be typed, with what leads up to it: `: /release stop.`"""
 _LONGEST = 7000
 """Characters. Alexa takes fewer than 8000 (ASK, "Request and Response JSON Reference")."""
 
@@ -76,8 +78,7 @@ class Tongue:
 
     def error(self, error: SaysoError) -> Ssml:
         """Say why something can't be done. What this language does not have is spoken as English."""
-        parts = [self._foreign(part) for part in (error.sentence, error.fix) if part and "/release" not in part]
-        return Ssml(" ".join(parts))
+        return Ssml(" ".join(self._foreign(part) for part in (error.sentence, error.fix) if part))
 
     def _foreign(self, sentence: str) -> str:
         own = in_language(self._named(sentence), self.lang)
@@ -131,5 +132,6 @@ def _escaped(value: object) -> object:
 
 
 def _for_the_ear(text: str) -> str:
-    """Leave out what nobody can listen to: commit hashes, quotes, `#` before a number."""
+    """Leave out what nobody can listen to: commit hashes, quotes, `#` before a number, commands to type."""
+    text = _TYPED.sub(".", text)
     return " ".join(_HASH.sub("", text).replace("#", "").replace("“", "").replace("”", "").split())
