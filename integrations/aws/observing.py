@@ -53,6 +53,8 @@ class Look:
     """By `actionExecutionId`."""
     started: datetime | None = None
     stop_reason: str = ""
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    """By stage, the attempt that a former look has found."""
 
 
 def run_of(look: Look) -> Run:
@@ -119,6 +121,7 @@ def _asked(look: Look, stage: Answer, *, later: bool) -> Asked:
         rules=[row for row in look.rules if row["stageName"] == stage["name"]],
         state=next((each for each in states if each["stageName"] == stage["name"]), None),
         later=later,
+        at_least=look.attempts.get(stage["name"], 1),
     )
 
 

@@ -33,6 +33,8 @@ class Asked:
     """The stage's StageState, whichever execution that is about."""
     later: bool
     """Whether the execution has been in a later stage."""
+    at_least: int = 1
+    """The attempt that it is known to have come to."""
 
     @property
     def ours(self) -> Answer | None:
@@ -84,6 +86,7 @@ def _attempt(asked: Asked, past: History, success: Sequence[Answer]) -> int:
     last = max(success, key=lambda row: row["startTime"], default=None)
     overridden = asked.went_on and last is not None and last["status"] in BROKEN
     counted = past.attempt + overridden
+    counted = max(counted, asked.at_least)
     if (ours := asked.ours) is None:
         return counted
     retries = ours.get("retryStageMetadata", {})

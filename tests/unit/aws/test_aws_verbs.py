@@ -1,0 +1,110 @@
+"""Verbs on ways that are walked seldom: parallel gates, old pipelines, stopped stages, long lists, others' holds."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.core.model import Decision, Release, Run, Status
+from integrations.aws import pipelines
+from integrations.aws.pipelines import Pipelines
+from tests.support.aws_world import aws_session
+from tests.support.local_world import PIPELINE
+from tests.support.waiting import until
+from tests.unit.aws.conftest import Shop
+
+YES = Decision(approved=True, by="ben", comment="looks good")
+BUILDS = ("Build.Unit", "Build.Style", "Build.Package")
+
+
+def another(wish: Release, number: int) -> Release:
+    return wish.model_copy(update={"id": f"wish-{number}", "number": number, "created": datetime.now(UTC)})
+
+
+def say_all(shop: Shop, run_id: str, *steps: str) -> None:
+    for step in steps:
+        shop.local.say(run_id, step)
+
+
+async def to_gate(shop: Shop, run_id: str) -> str:
+    say_all(shop, run_id, *BUILDS, "Staging.Deploy")
+    run = await until(lambda: shop.look(run_id), lambda run: run.open_gate)
+    assert run.open_gate is not None
+    return run.open_gate[2].token
+
+
+def stage(run: Run, name: str) -> Status:
+    found = run.stage(name)
+    assert found is not None
+    return found.status
+
+
+async def test_of_two_parallel_runs_at_a_gate_the_one_that_was_meant_goes_on(shop: Shop, wish: Release) -> None:
+    shop.local.declare(PIPELINE, pipelineType="V2", executionMode="PARALLEL")
+    first, second = [await shop.backend.start(shop.target, another(wish, n)) for n in (1, 2)]
+    gates = [await to_gate(shop, run_id) for run_id in (first, second)]
+    with pytest.raises(Exception, match="does not wait for that answer"):
+        await shop.backend.decide(shop.target, first, gates[1], YES)
+    for _ in range(2):
+        await shop.backend.decide(shop.target, first, gates[0], YES)
+    run = await until(lambda: shop.look(first), lambda run: run.stages[3].actions[1].started)
+    gate = run.stages[3].actions[0].gate
+    assert gate is not None and gate.decision is not None
+    assert (gate.decision.by, gate.decision.comment) == ("ben", "looks good")
+    assert (await shop.look(second)).open_gate is not None
+
+
+async def test_a_pipeline_of_type_v1_goes_back_by_starting_the_last_good_revision_anew(
+    shop: Shop, wish: Release
+) -> None:
+    shop.local.declare(PIPELINE, pipelineType="V1")
+    good = await shop.backend.start(shop.target, another(wish, 1))
+    await to_gate(shop, good)
+    shop.local.commit("a worse one")
+    worse = await shop.backend.start(shop.target, another(wish, 2))
+    await until(lambda: shop.look(worse), lambda run: run.revision)
+    back = another(wish, 3)
+    again = [await shop.backend.roll_back(shop.target, back, "Staging", good) for _ in range(2)]
+    assert again[0] == again[1] not in {good, worse}
+    run = await until(lambda: shop.look(again[0]), lambda run: run.revision)
+    assert run.revision is not None
+    assert (run.revision.id, run.rollback) == (shop.local.first, False)
+    assert "RollbackStage" not in shop.proxy.seen
+
+
+async def test_lists_that_are_longer_than_a_page_are_read_to_their_end(
+    shop: Shop, wish: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipelines, "_PAGE", 2)
+    await shop.backend.hold(shop.target, "Build", "audit")
+    started = [await shop.backend.start(shop.target, another(wish, n)) for n in range(5)]
+    asked = Pipelines(shop.backend.clients)
+    assert [each["pipelineExecutionId"] for each in await asked.executions(shop.target, 5)] == started[::-1]
+    assert [run.id for run in await shop.backend.recent(shop.target, 4)] == started[:0:-1]
+    await shop.backend.hold(shop.target, "Build", None)
+    last = started[-1]
+    say_all(shop, last, *BUILDS)
+    await until(lambda: shop.look(last), lambda run: run.stages[2].started)
+    rows = await asked.actions(shop.target, last)
+    assert len({row["actionExecutionId"] for row in rows}) == len(rows) >= 5
+    found = await asked.clients.pages(shop.target.place, "codepipeline", "ListPipelines", "pipelines", maxResults=1)
+    assert [each["name"] for each in found] == ["shop"]
+
+
+async def test_what_somebody_closes_or_opens_in_the_console_is_what_the_waiting_run_tells(
+    shop: Shop, wish: Release
+) -> None:
+    await shop.backend.hold(shop.target, "Build", "audit until Monday")
+    run_id = await shop.backend.start(shop.target, wish)
+    held = await until(lambda: shop.look(run_id), lambda run: run.stages[1].detail)
+    assert held.stages[1].detail == "The way into Build is closed: audit until Monday"
+    console = aws_session().client("codepipeline", endpoint_url=f"{shop.proxy.url}/aws")
+    way = {"pipelineName": "shop", "stageName": "Build", "transitionType": "Inbound"}
+    await asyncio.to_thread(console.disable_stage_transition, **way, reason="closed by hand")
+    seen = await until(lambda: shop.look(run_id), lambda run: "by hand" in run.stages[1].detail)
+    assert seen.stages[1].detail == "The way into Build is closed: closed by hand"
+    await asyncio.to_thread(console.enable_stage_transition, **way)
+    console.close()
+    await until(lambda: shop.look(run_id), lambda run: run.stages[1].actions[0].started)
