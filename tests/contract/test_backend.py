@@ -16,8 +16,6 @@ from bot.core.errors import BackendError, Conflict, NotFound, RunNotFound
 from bot.core.model import Decision, HeldBy, Run, Status
 from bot.core.ports import Backend, Capability, RetryScope
 from bot.store.database import Database, open_engine
-from bot.store.migrate import migrate
-from integrations.local import MIGRATIONS, VERSION_TABLE
 from integrations.local.backend import LocalBackend
 from integrations.local.states import Fired, Hook, Mode
 from tests.contract.worlds import Clock, Guard, World, aws_world, local_world, memory_world, settle, state
@@ -26,26 +24,32 @@ YES = Decision(approved=True, by="grace", comment="looks good")
 NO = Decision(approved=False, by="linus", comment="not on a Friday")
 
 
-@pytest.fixture(params=["memory", "local on SQLite", "local on PostgreSQL", "aws over HTTP"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    """The database of a local backend; none for the one in memory."""
-    if request.param == "memory":
-        return None
-    return request.getfixturevalue("fresh_postgres") if "PostgreSQL" in request.param else f"sqlite:///{tmp_path}/l.db"
+@pytest.fixture(
+    params=[
+        pytest.param((None, None), id="memory"),
+        pytest.param(("local", "sqlite"), id="local on SQLite"),
+        pytest.param(("local", "postgresql"), id="local on PostgreSQL"),
+        pytest.param(("aws", "sqlite"), id="aws over HTTP"),
+    ]
+)
+def place(request: pytest.FixtureRequest, empty_database: Callable[[str], str]) -> tuple[str | None, str]:
+    """The kind of backend, and the database behind it if there is one."""
+    kind, database = request.param
+    return kind, empty_database(database) if database else ""
 
 
 @pytest.fixture
-async def world(request: pytest.FixtureRequest, url: str | None, tmp_path: Path) -> AsyncIterator[World]:
-    if url is None:
+async def world(place: tuple[str | None, str], tmp_path: Path) -> AsyncIterator[World]:
+    kind, url = place
+    if kind is None:
         yield memory_world()
         return
     engine = open_engine(url)
-    await migrate(engine, MIGRATIONS, VERSION_TABLE)
     clock = Clock()
     backend = LocalBackend(Database(engine), tmp_path / "data", clock, lambda: str(uuid4()))
     await backend.open()
     try:
-        if "aws" in request.node.callspec.params["url"]:
+        if kind == "aws":
             async with aws_world(tmp_path / "world", backend, clock) as world:
                 yield world
         else:

@@ -53,10 +53,10 @@ def notes(people: Crew, release: Release) -> list[str]:
 
 @pytest.mark.crash
 def test_servers_and_workers_take_over_from_each_other_and_tell_everything_once(
-    tmp_path: Path, postgres_folder: Path
+    tmp_path: Path, postgres_folder: str
 ) -> None:
     services = SmallServices(tmp_path / "small", NAMES, build_seconds=4)
-    url = new_database(str(postgres_folder), "cluster")
+    url = new_database(postgres_folder, "cluster")
     with crew(services, url, servers=2, workers=3, SAYSO_SERVE_WORKS="no") as people:
         releases = [ask(people, name) for name in NAMES]
         wait_for(lambda: len(services.effects()) == len(NAMES), "every build has begun")

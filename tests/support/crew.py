@@ -10,11 +10,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import asyncpg
 import httpx
 import psutil
 
 from bot.cli.doors import free_port
+from tests.support.postgres import create_database
 from tests.support.programs import PATIENCE, Programs, wait_for
 from tests.support.small_service import SmallServices
 
@@ -22,15 +22,7 @@ from tests.support.small_service import SmallServices
 def new_database(folder: str, name: str) -> str:
     """Make a database on the server with this socket folder, and give its URL."""
 
-    async def make() -> None:
-        connection = await asyncpg.connect(host=folder, user="postgres", database="postgres")
-        try:
-            await connection.execute(f'CREATE DATABASE "{name}"')
-        finally:
-            await connection.close()
-
-    asyncio.run(make())
-    return f"postgresql://postgres@/{name}?host={folder}"
+    return asyncio.run(create_database(folder, name))
 
 
 class Balancer(threading.Thread):

@@ -19,8 +19,7 @@ from bot.core.errors import BadFile, Conflict
 from bot.core.model import Decision
 from bot.core.ports import RetryScope
 from bot.store.database import Database, open_engine
-from bot.store.migrate import migrate
-from integrations.local import MIGRATIONS, VERSION_TABLE, refusals, starts
+from integrations.local import refusals, starts
 from integrations.local.actions import AfterCrash, Attempt, Outcome, Result
 from integrations.local.answers import ActionExecutionRecord, AskedRevision, ExecutionRecord, StartRequest
 from integrations.local.backend import LocalBackend
@@ -89,6 +88,11 @@ class World:
     async def over(self, execution: str, name: str = "shop") -> ExecutionRecord:
         return await self.until(execution, lambda record: record.status in OVER, name)
 
+    async def codes(self, execution: str) -> dict[str, str]:
+        """Give the error codes of the actions that failed."""
+        found = (await self.cp.list_action_executions("shop", execution_id=execution)).items
+        return {record.name: record.error for record in found if record.error}
+
     async def runs(self, execution: str, *names: str, hook: Hook | None = None) -> None:
         """Wait until attempts of these names have begun and are not over."""
 
@@ -101,15 +105,14 @@ class World:
 
 
 @pytest.fixture
-async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    engine = open_engine(database_url)
-    await migrate(engine, MIGRATIONS, VERSION_TABLE)
+async def world(migrated_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    engine = open_engine(migrated_url)
     told, clock = Told(), Clock()
     kinds = {("Source", "Told"): told, ("Build", "Told"): told, ("Rule", "Told"): told, ("Deploy", "Told"): told}
     backend = LocalBackend(Database(engine), tmp_path / "data", clock, lambda: str(uuid4()), providers=kinds)
     await backend.open()
     try:
-        yield World(backend, told, clock, database_url, tmp_path / "data", engine)
+        yield World(backend, told, clock, migrated_url, tmp_path / "data", engine)
     finally:
         await backend.close(kill=True)
         await engine.dispose()
@@ -329,6 +332,26 @@ async def test_an_action_is_ended_when_its_time_is_over(world: World) -> None:
     await world.backend.tick()
     record = await world.over(execution)
     assert (record.status, "longer than 5 minutes" in record.summary) == (State.FAILED, True)
+    assert await world.codes(execution) == {"Get": "TimedOut"}
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_an_approval_that_fails_says_whether_somebody_rejected_it(world: World, answered: bool) -> None:
+    gated = shop()
+    gated["stages"][1]["actions"] = [action("Approval", "Manual", "Ask")]
+    world.told.say("Get")
+    await world.cp.create_pipeline(gated)
+    execution = await world.start()
+    await world.runs(execution, "Ask")
+    if answered:
+        [asked] = (await world.cp.list_action_executions("shop", execution_id=execution, limit=1)).items
+        no = Decision(approved=False, by="grace", comment="not today")
+        await world.cp.put_approval_result("shop", "Build", "Ask", asked.external_id, no)
+    else:
+        world.clock.ahead = timedelta(days=8)
+        await world.backend.tick()
+    await world.over(execution)
+    assert await world.codes(execution) == {"Ask": "ApprovalRejected" if answered else "TimedOut"}
 
 
 async def test_a_retry_keeps_the_history_of_attempts(world: World) -> None:
@@ -488,7 +511,7 @@ async def test_a_condition_goes_on_after_the_server_died_in_the_middle_of_it(wor
 # Many.
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("migrated_url", ["sqlite"], indirect=True)
 async def test_no_question_of_a_run_reads_all_runs_of_the_store(world: World) -> None:
     """SQLite tells how it would go about each statement; what it costs in time is measured by `make bench`."""
     asked: dict[str, Any] = {}

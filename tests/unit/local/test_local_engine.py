@@ -20,8 +20,6 @@ from bot.core.errors import BackendUnavailable, Misconfigured
 from bot.core.model import Release, Run, Status, Surface
 from bot.core.ports import RetryScope
 from bot.store.database import Database, open_engine
-from bot.store.migrate import migrate
-from integrations.local import MIGRATIONS, VERSION_TABLE
 from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result, Runner
 from integrations.local.backend import LocalBackend
 from integrations.local.progress import Reporter
@@ -90,11 +88,8 @@ def wish(number: int = 1) -> Release:
 
 
 @pytest.fixture
-async def place(database_url: str, tmp_path: Path) -> AsyncIterator[Place]:
-    engine = open_engine(database_url)
-    await migrate(engine, MIGRATIONS, VERSION_TABLE)
-    await engine.dispose()
-    made = Place(tmp_path, database_url, LocalWorld(tmp_path / "world"))
+async def place(migrated_url: str, tmp_path: Path) -> AsyncIterator[Place]:
+    made = Place(tmp_path, migrated_url, LocalWorld(tmp_path / "world"))
     yield made
     for process in made.left_behind():
         process.kill()
