@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tests.bench import acks, cluster, crowd, gate, growth, history, latency, load, pipelines, wide
+from tests.bench import acks, cluster, crowd, gate, growth, history, latency, load, pipelines, voice, wide
 from tests.bench.figures import HEAD, Figure, Sizes
 
 BENCHES: Mapping[str, Callable[[Path, Sizes], Iterator[Figure]]] = {
@@ -18,6 +18,7 @@ BENCHES: Mapping[str, Callable[[Path, Sizes], Iterator[Figure]]] = {
     "pipelines": pipelines.measure,
     "history": history.measure,
     "crowd": crowd.measure,
+    "voice": voice.measure,
     "load": load.measure,
     "gate": gate.measure,
     "wide": wide.measure,
