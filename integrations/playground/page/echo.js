@@ -144,7 +144,8 @@ function draw(turn) {
     turn.problem ? el("li", { class: "echo-problem", text: turn.problem }) : "",
     turn.card ? card(turn.card) : "",
   );
-  if (turn.screen) {
+  if (!turn.screen && !turn.open) idle();
+  else if (turn.screen) {
     drawDocument(parts.screen, turn.screen);
     parts.screen.setAttribute("aria-label", `The Echo Show's screen: ${parts.screen.innerText}`);
   }
