@@ -26,6 +26,7 @@ _LABEL = re.compile(r"(\S+) #(\d+)\Z")
 _TYPED = re.compile(r":? */(?:release|deploy)\b.*")
 """What can only be typed, with what leads up to it: `: /release stop.`"""
 _LONGEST = 7000
+_MOST_HEARD = 1200
 """Characters. Alexa takes fewer than 8000 (ASK, "Request and Response JSON Reference")."""
 
 
@@ -113,10 +114,10 @@ def spelled(code: str) -> Ssml:
 
 
 def together(*said: str) -> Ssml:
-    """Put sentences one after the other, and keep them within what Alexa takes."""
+    """Put sentences one after the other; what is longer than anybody listens to, and than Alexa takes, is cut."""
     text = " ".join(part for part in said if part)
     if len(text) > _LONGEST:
-        text = text[:_LONGEST].rpartition(". ")[0] + "."
+        text = escape(readable(text)[:_MOST_HEARD].rpartition(". ")[0] + ".")
     return Ssml(text)
 
 

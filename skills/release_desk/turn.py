@@ -19,6 +19,7 @@ from skills.release_desk.phrases import LANGUAGE_OF
 
 _APL = "Alexa.Presentation.APL"
 _LONGEST_SAID = 8000
+_LONGEST_NAME = 140
 NOTIFICATIONS = "alexa::devices:all:notifications:write"
 
 
@@ -152,7 +153,7 @@ def _may_notify(user: Mapping[str, Any], body: Mapping[str, Any] | None) -> bool
 
 def _slots(slots: Mapping[str, Any]) -> dict[Slot, Heard]:
     return {
-        Slot(name): Heard(said=str(slot["value"]), ids=_ids(slot))
+        Slot(name): Heard(said=str(slot["value"])[:_LONGEST_NAME], ids=_ids(slot))
         for name, slot in slots.items()
         if name in set(Slot) and slot.get("value")
     }

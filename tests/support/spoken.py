@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from ask_sdk_core.serialize import DefaultSerializer
+from ask_sdk_model import ResponseEnvelope
 
 from bot.store.database import Database
 from integrations.playground.echo import Device, Turn, read_model
@@ -23,6 +25,7 @@ from tests.support.spoken_catalogue import declared, person, voice_of
 from tests.support.spoken_elsewhere import Elsewhere
 from tests.support.voice_world import SKILL, Room
 
+SERIALIZER = DefaultSerializer()
 PACES = {"usual": Pace(60, 120), "patient": Pace(0.01, 120), "hurried": Pace(0.01, 0.02)}
 """A slow machine changes nothing: who is in a hurry has always to wait for something that comes later."""
 
@@ -42,7 +45,11 @@ class Conversation:
     turn: Turn = field(default_factory=lambda: Turn(""))
 
     async def skill(self, envelope: dict[str, Any]) -> Any:
-        return await self.skills[self.pace](envelope)
+        """Ask the skill; its answer has nothing but what Amazon's own model of answers knows."""
+        answer = await self.skills[self.pace](envelope)
+        known = SERIALIZER.serialize(SERIALIZER.deserialize(json.dumps(answer), ResponseEnvelope))
+        assert known == answer
+        return answer
 
     def speak(self, request: httpx.Request) -> httpx.Response:
         """Stand in for Alexa's directive service."""
