@@ -249,7 +249,7 @@ class MemoryBackend:
         if inside:
             raise Conflict(f"{stage} is taken by run {inside[0].number} just now.")
         plans = tuple(plan for plan in past.plans if plan.stage == stage and plan.hook is None)
-        execution = Execution(name, self.clock(), plans, "ManualRollback", past.revision)
+        execution = Execution(name, self.clock(), plans, "ManualRollback", revision=past.revision)
         return self._begin(execution, release.id, rollback=True)
 
     async def hold(self, target: BaseModel, stage: str, reason: str | None) -> None:
