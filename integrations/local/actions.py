@@ -69,12 +69,35 @@ class Outcome(StrEnum):
     """The server died under it and nobody can say how far it came: shown as unknown; a person decides."""
 
 
+class ErrorCode(StrEnum):
+    """Why an action failed, as `ErrorDetails.code` says it (API reference, "FailureDetails", `type`).
+
+    CodePipeline's own codes beyond those types are not documented: `TIMED_OUT` and `APPROVAL_REJECTED` are its words
+    for these failures elsewhere. `INTERRUPTED` is ours: nobody knows how it ended.
+    """
+
+    JOB_FAILED = "JobFailed"
+    """It did its work, and that failed."""
+    CONFIGURATION = "ConfigurationError"
+    """It can't begin as it is written in the pipeline or in the catalogue."""
+    PERMISSION = "PermissionError"
+    REVISION_UNAVAILABLE = "RevisionUnavailable"
+    """What it is to fetch is not there."""
+    SYSTEM_UNAVAILABLE = "SystemUnavailable"
+    """Something that it needs did not answer, or this machine has no room."""
+    TIMED_OUT = "TimedOut"
+    APPROVAL_REJECTED = "ApprovalRejected"
+    INTERRUPTED = "Interrupted"
+
+
 class Result(Frozen):
     """How an attempt ended and what it leaves behind."""
 
     outcome: Outcome
     detail: str = ""
     """For a failure its cause, one sentence for a person."""
+    error: str = ""
+    """For a failure its `ErrorCode`, or what the work itself called it; empty: `JobFailed`."""
     outputs: Mapping[str, str] = {}
     """Output artifact's name to the folder that is to be kept as that artifact."""
     variables: Mapping[str, str] = {}

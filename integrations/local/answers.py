@@ -109,7 +109,7 @@ class ActionExecutionRecord:
     external_url: str | None
     summary: str
     error: str
-    """An error code for one that failed, as `JobFailed`, `TimedOut`, `Interrupted`; else empty."""
+    """For one that failed: its `ErrorCode`; else empty."""
     token: str | None
     """An approval's token, while it is open."""
 

@@ -102,6 +102,7 @@ class CodeBuildRunner:
         outputs: dict[str, str] = {}
         variables: dict[str, str] = {}
         outcome, detail = story.verdict(work.process.exit_code())
+        error = "" if outcome is not Outcome.FAILED else story.code
         began = time.time()
         if outcome is Outcome.SUCCEEDED:
             try:
@@ -109,7 +110,7 @@ class CodeBuildRunner:
                 variables = await asyncio.to_thread(exported, work.folder / "exported", story.spec)
             except (SaysoError, OSError, shutil.Error) as problem:
                 failed = await work.failed(problem)
-                outcome, detail = failed.outcome, failed.detail
+                outcome, detail, error = failed.outcome, failed.detail, failed.error
             story.uploaded(began, time.time(), detail)
         story.completed(time.time())
         if story.spec.reports:
@@ -117,6 +118,7 @@ class CodeBuildRunner:
         result = Result(
             outcome=outcome,
             detail=work.log.hide(detail),
+            error=error,
             outputs=outputs,
             variables={name: work.log.hide(value) for name, value in variables.items()},
             tests=work.log.hide_tests(tests),

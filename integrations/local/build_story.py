@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.core.errors import SaysoError
 from bot.core.model import TestReport
-from integrations.local.actions import BuildPhase, Outcome, PhaseContext, Progress
+from integrations.local.actions import BuildPhase, ErrorCode, Outcome, PhaseContext, Progress
 from integrations.local.build_outputs import filled_in
 from integrations.local.files import bases, matching
 from integrations.specs.buildspec import Buildspec, Report
@@ -121,6 +121,12 @@ class BuildStory:
         if exit_code is None:
             return Outcome.INTERRUPTED, "Interrupted: the build's process was ended by somebody else."
         return Outcome.FAILED, f"The build could not be carried out (exit code {exit_code}); its log says why."
+
+    @property
+    def code(self) -> ErrorCode:
+        """Give what CodePipeline calls its failure."""
+        timed_out = self._last.get("verdict") == "limit" and self._last["limit"] == "time"
+        return ErrorCode.TIMED_OUT if timed_out else ErrorCode.JOB_FAILED
 
     def tests(self, *, final: bool = False) -> TestReport | None:
         """Add up the reports; `None` if the buildspec names none, or none is there yet and this is not the end."""

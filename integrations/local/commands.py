@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from integrations.local.actions import AfterCrash, Attempt, Outcome, Result
+from integrations.local.actions import AfterCrash, Attempt, ErrorCode, Outcome, Result
 from integrations.local.build import CodeBuildRunner
 from integrations.local.build_plan import Project
 from integrations.specs.pipeline import ActionDeclaration
@@ -39,7 +39,7 @@ class CommandsRunner:
             attempt = replace(attempt, declaration=attempt.declaration.model_copy(update={"commands": lines}))
         if not attempt.declaration.commands:
             sentence = f"The action {attempt.declaration.name} has no commands."
-            return Result(outcome=Outcome.FAILED, detail=sentence)
+            return Result(outcome=Outcome.FAILED, detail=sentence, error=ErrorCode.CONFIGURATION)
         configuration = {"BuildspecOverride": buildspec(attempt.declaration)}
         if attempt.declaration.environment_variables:
             configuration["EnvironmentVariables"] = json.dumps(

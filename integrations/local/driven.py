@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.core.errors import BadFile, SaysoError
-from integrations.local.actions import Attempt, Outcome, Progress, Result
+from integrations.local.actions import Attempt, ErrorCode, Outcome, Progress, Result
 from integrations.local.files import remove
 from integrations.local.host import Host
 from integrations.local.logs import Log
@@ -161,6 +161,7 @@ class Driven:
 
     async def failed(self, problem: SaysoError | OSError) -> Result:
         """Make a failed result of what could not be prepared; every mistake stands in the log, the first is told."""
+        code = ErrorCode.SYSTEM_UNAVAILABLE if isinstance(problem, OSError) else ErrorCode.CONFIGURATION
         if isinstance(problem, OSError):
             name = Path(str(problem.filename)).name if problem.filename else "the work folder"
             sentence = f"{name} can't be used: {problem.strerror or problem}."
@@ -172,7 +173,7 @@ class Driven:
         if isinstance(problem, BadFile):
             more = len(problem.mistakes) - 1
             sentence = str(problem.mistakes[0]) + (f" ({more} more in the log)" if more else "")
-        return Result(outcome=Outcome.FAILED, detail=sentence)
+        return Result(outcome=Outcome.FAILED, detail=sentence, error=code)
 
     def _note(self, text: str) -> None:
         with contextlib.suppress(OSError):  # such as a full disk, which may be just what is to be told

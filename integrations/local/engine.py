@@ -322,7 +322,9 @@ class Engine:
             state, now = STATE_OF[result.outcome], self.clock()
 
             def over(_: PipelineRows, run: ExecutionRow) -> ExecutionRow:
-                return verbs.finish(run, work.action_id, work.attempt, state=state, detail=result.detail, now=now)
+                return verbs.finish(
+                    run, work.action_id, work.attempt, state=state, detail=result.detail, now=now, error=result.error
+                )
 
             effects = await self._apply(c, file, work.execution_id, over)
         await self.follow(effects)

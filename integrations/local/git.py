@@ -11,11 +11,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from integrations.local.actions import ErrorCode
+
 PROTOCOLS = "file:git:http:https:ssh"  # not ext::, which runs any command
+
+_CODES = (
+    (re.compile(r"Permission denied|Authentication failed|could not read (?:Username|Password)|error: 40[13]\b"),
+     ErrorCode.PERMISSION),
+    (re.compile(r"[Nn]ot found|does not appear to be a git repository"), ErrorCode.CONFIGURATION),
+    (re.compile(r"Could not resolve host|unable to (?:access|connect|look up)|Connection (?:refused|closed|reset)|"
+                r"timed out|early EOF|hung up|Could not read from remote|error: 5\d\d\b|No space left"),
+     ErrorCode.SYSTEM_UNAVAILABLE),
+)  # fmt: skip
+"""In git's own English (`LC_ALL=C`): what its errors mean; all others lie in what it was asked for."""
 
 
 class GitFailed(Exception):
-    """Git ended with an error; `reason` is its last line, without credentials."""
+    """Git ended with an error; `reason` is its last line, without credentials, `code` what CodePipeline calls it."""
 
     def __init__(self, output: str) -> None:
         lines = [line.strip() for line in output.splitlines() if line.strip()]
@@ -23,6 +35,7 @@ class GitFailed(Exception):
             (line for line in lines if line.startswith(("fatal:", "error:"))), lines[-1] if lines else "no word"
         )
         self.reason = clean_url(said.removeprefix("fatal: ").removeprefix("error: ")).rstrip(".") + "."
+        self.code = next((code for said, code in _CODES if said.search(output)), ErrorCode.CONFIGURATION)
         self.locked = ".lock" in output or "cannot lock" in output
         super().__init__(self.reason)
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import Decision
+from integrations.local.actions import ErrorCode
 from integrations.local.answers import (
     ActionExecutionRecord,
     ExecutionRecord,
@@ -130,7 +131,6 @@ def _attempt(row: Any) -> ActionExecutionRecord:
     token = row.token if state == State.IN_PROGRESS else None
     model = RuleDeclaration if row.hook else ActionDeclaration
     declaration = model.model_validate(row.declaration).model_dump(mode="json", by_alias=True, exclude_unset=True)
-    error = {State.FAILED: "JobFailed", State.UNKNOWN: "Interrupted"}.get(State(state), "")
     return ActionExecutionRecord(
         id=row.id, execution_id=row.execution, pipeline=row.pipeline, version=row.version, stage=row.stage_name,
         name=row.name,
@@ -139,9 +139,16 @@ def _attempt(row: Any) -> ActionExecutionRecord:
         resolved=row.configuration, inputs=row.inputs, outputs=row.outputs, variables=row.variables,
         external_id=token or row.external_id, external_url=row.external_url,
         # An approval tells what was said with the answer, and nothing around it (API model, "ApprovalResult").
-        summary=decision.comment if decision else row.detail, error=error,
+        summary=decision.comment if decision else row.detail, error=error_of(state, row.error),
         token=token,
     )  # fmt: skip
+
+
+def error_of(state: str, error: str) -> str:
+    """Give the code of an attempt that failed; empty for any other."""
+    if state == State.FAILED:
+        return error or ErrorCode.JOB_FAILED
+    return ErrorCode.INTERRUPTED if state == State.UNKNOWN else ""
 
 
 def _number(after: str) -> int:

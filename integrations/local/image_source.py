@@ -7,7 +7,6 @@ import re
 import shutil
 from collections.abc import Mapping
 
-from bot.core.errors import SaysoError
 from bot.core.model import LogTail, Revision
 from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result
 from integrations.local.registry import Image, NoImage, Registry, RegistrySettings
@@ -34,8 +33,8 @@ class ImageSourceRunner:
             name, settings, repository, tag = self._wanted(attempt)
             await attempt.report(Progress(detail=f"asking {name} for {repository}:{tag}"))
             image = await Registry(settings, self._of_server).resolve(repository, tag)
-        except SaysoError as error:
-            return failed(attempt, str(error))
+        except NoImage as error:
+            return failed(attempt, str(error), error.code)
         registry_id = settings.id or name
         # User Guide, "Amazon ECR source action reference", output artifacts: imageDetail.json. What only ECR knows
         # (size, time of the push) is left out.

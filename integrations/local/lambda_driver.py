@@ -116,7 +116,8 @@ def verdict(code: int, told: tuple[str, dict[str, Any]] | None, answer: Path) ->
         found = {}
     if told and told[0] == "PutJobFailureResult":
         details = told[1].get("failureDetails") or {}
-        return {"ok": False, "message": str(details.get("message") or details.get("type") or "It says it failed.")}
+        kind = str(details.get("type") or "")
+        return {"ok": False, "message": str(details.get("message") or kind or "It says it failed."), "type": kind[:50]}
     if told:
         said = told[1]
         summary = str((said.get("executionDetails") or {}).get("summary") or "")

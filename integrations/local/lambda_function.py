@@ -184,7 +184,8 @@ def _result(attempt: Attempt, verdict: Mapping[str, Any] | None) -> Result:
         detail = "Interrupted: the function's process was ended by somebody else."
         return Result(outcome=Outcome.INTERRUPTED, detail=detail)
     if not verdict["ok"]:
-        return Result(outcome=Outcome.FAILED, detail=" ".join(str(verdict["message"]).split())[:500])
+        detail = " ".join(str(verdict["message"]).split())[:500]
+        return Result(outcome=Outcome.FAILED, detail=detail, error=verdict.get("type", ""))
     variables = verdict.get("variables") or {}
     if wrong := _wrong(variables):
         return Result(outcome=Outcome.FAILED, detail=wrong)

@@ -220,9 +220,10 @@ class _Rows:
             await self.c.execute(statements.INTENT, intent)
         elif old.state is State.IN_PROGRESS and new.state is not State.IN_PROGRESS and old.attempt == new.attempt:
             key = f"{new.id}#{new.attempt}"
-            self.ended.append(
-                {"the_id": key, "ended": self.now, "state": new.state, "decision": decision, "detail": new.detail}
-            )
+            self.ended.append({
+                "the_id": key, "ended": self.now, "state": new.state, "decision": decision, "detail": new.detail,
+                "error": new.error,
+            })  # fmt: skip
         if more:
             await self.c.execute(sa.update(ACTIONS).where(ACTIONS.c.id == new.id).values(more))
 

@@ -13,6 +13,7 @@ from pydantic import HttpUrl
 
 from bot.core.errors import BadInput
 from bot.core.model import Frozen
+from integrations.local.actions import ErrorCode
 
 # Every kind of manifest: a registry otherwise answers with a converted one, whose digest is another.
 ACCEPT = (
@@ -47,6 +48,26 @@ class RegistrySettings(Frozen):
 
 class NoImage(BadInput):
     """The registry does not tell the image; the sentence says why."""
+
+    code = ErrorCode.CONFIGURATION
+
+
+class AbsentImage(NoImage):
+    """The registry does not have it."""
+
+    code = ErrorCode.REVISION_UNAVAILABLE
+
+
+class DeniedImage(NoImage):
+    """The registry does not let us at it."""
+
+    code = ErrorCode.PERMISSION
+
+
+class SilentRegistry(NoImage):
+    """The registry does not answer, or breaks."""
+
+    code = ErrorCode.SYSTEM_UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +111,7 @@ class Registry:
                 digest = await self._digest(client, url, repository, tag)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = " ".join(str(error).split())[:200] or type(error).__name__
-            raise NoImage(
+            raise SilentRegistry(
                 f"The registry {self.host} does not answer: {why}.", fix="Check `registries` in the catalogue."
             ) from error
         return Image(repository, tag, digest, f"{self.host}/{repository}@{digest}")
@@ -125,11 +146,13 @@ class Registry:
 
     def _refused(self, answer: httpx.Response, repository: str, tag: str) -> NoImage:
         if answer.status_code == httpx.codes.NOT_FOUND:
-            return NoImage(f"The registry {self.host} has no {repository}:{tag}.", fix="Push it, or correct the tag.")
+            return AbsentImage(
+                f"The registry {self.host} has no {repository}:{tag}.", fix="Push it, or correct the tag."
+            )
         if answer.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             fix = "Give user_env and password_env of this registry in the catalogue."
-            return NoImage(f"The registry {self.host} does not let us at {repository}.", fix=fix)
-        return NoImage(f"The registry {self.host} answers {answer.status_code} for {repository}:{tag}.")
+            return DeniedImage(f"The registry {self.host} does not let us at {repository}.", fix=fix)
+        return SilentRegistry(f"The registry {self.host} answers {answer.status_code} for {repository}:{tag}.")
 
     async def _authorization(self, client: httpx.AsyncClient, challenge: str, repository: str) -> dict[str, str]:
         """Answer the registry's challenge: with the password itself, or with a token that its server gives for it."""

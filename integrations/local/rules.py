@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core.errors import BadInput
-from integrations.local.actions import AfterCrash, Attempt, Outcome, Result
+from integrations.local.actions import AfterCrash, Attempt, ErrorCode, Outcome, Result
 from integrations.local.commands import CommandsRunner
 from integrations.specs.windows import is_open, read_window, when_next
 
@@ -47,7 +47,7 @@ class DeploymentWindowRule:
         try:
             window = read_window(attempt.configuration)
         except BadInput as error:
-            return Result(outcome=Outcome.FAILED, detail=str(error))
+            return _misconfigured(str(error))
         if is_open(window, now):
             return Result(outcome=Outcome.SUCCEEDED, detail=f"It is within {window}.")
         opens = when_next(window, now)
@@ -65,16 +65,20 @@ class VariableCheckRule:
         given = attempt.configuration
         missing = [key for key in ("Variable", "Operator", "Value") if key not in given]
         if missing:
-            return Result(outcome=Outcome.FAILED, detail=f"Its configuration lacks {', '.join(missing)}.")
+            return _misconfigured(f"Its configuration lacks {', '.join(missing)}.")
         found, operator, value = given["Variable"], given["Operator"], given["Value"]
         try:
             holds = await asyncio.to_thread(compare, found, operator, value)
         except re.error as error:
-            return Result(outcome=Outcome.FAILED, detail=f"{value} is not a regular expression: {error}.")
+            return _misconfigured(f"{value} is not a regular expression: {error}.")
         except BadInput as error:
-            return Result(outcome=Outcome.FAILED, detail=str(error))
+            return _misconfigured(str(error))
         sentence = f"“{found}” {WORDS[operator][0 if holds else 1]} “{value}”."
         return Result(outcome=Outcome.SUCCEEDED if holds else Outcome.FAILED, detail=sentence)
+
+
+def _misconfigured(sentence: str) -> Result:
+    return Result(outcome=Outcome.FAILED, detail=sentence, error=ErrorCode.CONFIGURATION)
 
 
 WORDS = {

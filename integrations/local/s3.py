@@ -11,6 +11,7 @@ from pydantic import HttpUrl
 
 from bot.core.errors import BadInput
 from bot.core.model import Frozen
+from integrations.local.actions import ErrorCode
 
 T = TypeVar("T")
 
@@ -25,6 +26,26 @@ class S3Settings(Frozen):
 
 class NoS3(BadInput):
     """S3 does not give or take it; the sentence says why."""
+
+    code = ErrorCode.CONFIGURATION
+
+
+class DeniedByS3(NoS3):
+    """S3 does not let us."""
+
+    code = ErrorCode.PERMISSION
+
+
+class AbsentInS3(NoS3):
+    """S3 does not have it."""
+
+    code = ErrorCode.REVISION_UNAVAILABLE
+
+
+class SilentS3(NoS3):
+    """S3 does not answer, or breaks."""
+
+    code = ErrorCode.SYSTEM_UNAVAILABLE
 
 
 class Halted(Exception):  # it never reaches a person
@@ -89,15 +110,17 @@ def saying(what: str, work: Callable[[], T]) -> T:
         if code == "NoSuchBucket":
             raise NoS3(f"S3 has no such bucket for {what}.", fix="Correct it in the pipeline.") from error
         if code in _ABSENT:
-            raise NoS3(f"S3 does not have {what}.", fix="Upload it, or correct the pipeline.") from error
+            raise AbsentInS3(f"S3 does not have {what}.", fix="Upload it, or correct the pipeline.") from error
         if code in {"AccessDenied", "403", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}:
-            raise NoS3(f"S3 does not let us at {what} ({code}).", fix="Check the keys and their rights.") from error
-        raise NoS3(f"S3 refuses {what}: {_flat(error)}.") from error
+            raise DeniedByS3(
+                f"S3 does not let us at {what} ({code}).", fix="Check the keys and their rights."
+            ) from error
+        raise SilentS3(f"S3 refuses {what}: {_flat(error)}.") from error
     except NoCredentialsError as error:
         fix = "Give them as boto3 finds them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile, or a role."
-        raise NoS3("There are no keys for S3.", fix=fix) from error
+        raise DeniedByS3("There are no keys for S3.", fix=fix) from error
     except (BotoCoreError, ValueError) as error:  # ValueError: such as a bucket's name that can't be one
-        raise NoS3(f"S3 does not answer for {what}: {_flat(error)}.", fix=_FIX) from error
+        raise SilentS3(f"S3 does not answer for {what}: {_flat(error)}.", fix=_FIX) from error
 
 
 def _flat(error: Exception) -> str:

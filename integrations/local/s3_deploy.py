@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.core.errors import SaysoError
 from bot.core.model import LogTail, Rollout
-from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result
+from integrations.local.actions import AfterCrash, Attempt, ErrorCode, Outcome, Progress, Result
 from integrations.local.files import within
 from integrations.local.s3 import NoS3, S3Settings, Thread, open_client, saying
 from integrations.local.source import failed, write_log
@@ -45,10 +45,13 @@ class S3DeployRunner:
             else:
                 files = {key: await thread.run(lambda: _pack(folder, attempt.folder / "packed.zip", thread))}
             return await thread.run(lambda: self._upload(attempt, thread, bucket, files, extra))
+        except NoS3 as error:
+            return failed(attempt, str(error), error.code)
         except SaysoError as error:
             return failed(attempt, str(error))
         except OSError as error:
-            return failed(attempt, f"A file could not be read or packed: {error.strerror or error}.")
+            sentence = f"A file could not be read or packed: {error.strerror or error}."
+            return failed(attempt, sentence, ErrorCode.SYSTEM_UNAVAILABLE)
 
     def _wanted(self, attempt: Attempt) -> tuple[str, str, bool, dict[str, str]]:
         """Read the configuration: bucket, key or prefix, whether file by file, and what S3 is told besides."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.core.errors import SaysoError
 from bot.core.model import LogTail, Revision
-from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result
+from integrations.local.actions import AfterCrash, Attempt, ErrorCode, Outcome, Progress, Result
 from integrations.local.files import remove
 from integrations.local.s3 import NoS3, S3Settings, Thread, open_client, saying
 from integrations.local.source import LONGEST_VARIABLE, failed, write_log
@@ -44,10 +44,13 @@ class S3SourceRunner:
         thread = Thread()
         try:
             return await thread.run(lambda: self._fetch(attempt, thread, bucket, key, version))
+        except NoS3 as error:
+            return failed(attempt, str(error), error.code)
         except SaysoError as error:
             return failed(attempt, str(error))
         except OSError as error:
-            return failed(attempt, f"It could not be stored here: {error.strerror or error}.")
+            sentence = f"It could not be stored here: {error.strerror or error}."
+            return failed(attempt, sentence, ErrorCode.SYSTEM_UNAVAILABLE)
 
     def _fetch(self, attempt: Attempt, thread: Thread, bucket: str, key: str, version: str | None) -> Result:
         client = open_client(self._settings, attempt.declaration.region)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.core.model import LogTail, Revision
-from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result
+from integrations.local.actions import AfterCrash, Attempt, ErrorCode, Outcome, Progress, Result
 from integrations.local.git import Git, GitFailed, clean_url, mirror_lock
 
 # Action structure reference of each provider: the keys that name the repository and the branch.
@@ -31,6 +31,10 @@ _HEX = re.compile(r"[0-9a-fA-F]{4,64}")
 
 class NoSource(Exception):
     """The source can't be had; its text is the sentence for the person."""
+
+    def __init__(self, sentence: str, code: ErrorCode = ErrorCode.CONFIGURATION) -> None:
+        self.code = code
+        super().__init__(sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,16 @@ class GitSourceRunner:
             async with asyncio.timeout(self._patience):
                 return await self._fetch(attempt)
         except GitFailed as error:
-            return failed(attempt, f"Git could not fetch it: {error.reason}")
+            return failed(attempt, f"Git could not fetch it: {error.reason}", error.code)
         except FileNotFoundError as error:
             if error.filename != "git":
                 raise
             return failed(attempt, "This machine has no git; install it.")
         except NoSource as error:
-            return failed(attempt, str(error))
+            return failed(attempt, str(error), error.code)
         except TimeoutError:
-            return failed(attempt, f"The repository did not answer within {self._patience:.0f} seconds.")
+            sentence = f"The repository did not answer within {self._patience:.0f} seconds."
+            return failed(attempt, sentence, ErrorCode.SYSTEM_UNAVAILABLE)
 
     async def _fetch(self, attempt: Attempt) -> Result:
         wanted = self._wanted(attempt)
@@ -91,7 +96,7 @@ class GitSourceRunner:
             try:
                 await _refresh(git, wanted.place)
             except GitFailed as error:
-                raise NoSource(f"The repository {shown} can't be read: {error.reason}") from error
+                raise NoSource(f"The repository {shown} can't be read: {error.reason}", error.code) from error
             commit, branch = await _resolve(git, wanted, shown)
             branch = branch or await _branch_with(git, commit, wanted.branch)
             await git.run("read-tree", "-u", "--reset", commit, tree=tree, index=attempt.folder / "index")
@@ -190,7 +195,8 @@ async def _resolve(git: Git, wanted: Wanted, shown: str) -> tuple[str, str | Non
         try:
             return (await git.run("rev-parse", "--verify", "--quiet", f"{wanted.ref}^{{commit}}")).strip(), None
         except GitFailed as error:
-            raise NoSource(f"{shown} has no commit, or more than one, that begins with {wanted.ref}.") from error
+            sentence = f"{shown} has no commit, or more than one, that begins with {wanted.ref}."
+            raise NoSource(sentence, ErrorCode.REVISION_UNAVAILABLE) from error
     names = [ref.split("/", 2)[2] for ref in refs]
     raise NoSource(f"{shown} has no branch or tag {wanted.ref}. {_nearest(wanted.ref, names)}")
 
@@ -233,7 +239,7 @@ def write_log(attempt: Attempt, line: str) -> None:
         log.write(line + "\n")
 
 
-def failed(attempt: Attempt, sentence: str) -> Result:
+def failed(attempt: Attempt, sentence: str, code: ErrorCode = ErrorCode.CONFIGURATION) -> Result:
     """Make a failed result of a sentence, which the log gets, too."""
     write_log(attempt, sentence)
-    return Result(outcome=Outcome.FAILED, detail=sentence)
+    return Result(outcome=Outcome.FAILED, detail=sentence, error=code)

@@ -87,6 +87,8 @@ class ActionRow:
     started: datetime | None = None
     finished: datetime | None = None
     detail: str = ""
+    error: str = ""
+    """Of one that has just failed: its `ErrorCode`; empty: `JobFailed`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.core.errors import Conflict
 from bot.core.model import Decision
 from bot.core.ports import RetryScope
+from integrations.local.actions import ErrorCode
 from integrations.local.advance import begin_again, holder
 from integrations.local.refusals import (
     ApprovalAlreadyCompleted,
@@ -33,7 +34,7 @@ from integrations.local.states import (
 
 
 def finish(
-    execution: ExecutionRow, action_id: str, attempt: int, *, state: State, detail: str, now: datetime
+    execution: ExecutionRow, action_id: str, attempt: int, *, state: State, detail: str, now: datetime, error: str = ""
 ) -> ExecutionRow:
     """Note how an attempt ended; one that is not under way any more changes nothing."""
     action = next((a for a in execution.actions if a.id == action_id), None)
@@ -41,8 +42,8 @@ def finish(
         return execution
     if state is State.ABANDONED and action.expires is not None and action.expires <= now and not execution.abandon:
         took = f"{action.patience.total_seconds() / 60:.0f} minutes" if action.patience else "its time"
-        state, detail = State.FAILED, f"It took longer than {took} and was ended."
-    return with_actions(execution, replace(become(action, state), finished=now, detail=detail))
+        state, detail, error = State.FAILED, f"It took longer than {took} and was ended.", ErrorCode.TIMED_OUT
+    return with_actions(execution, replace(become(action, state), finished=now, detail=detail, error=error))
 
 
 def decide(execution: ExecutionRow, action: ActionRow, decision: Decision, now: datetime) -> ExecutionRow:
@@ -53,7 +54,9 @@ def decide(execution: ExecutionRow, action: ActionRow, decision: Decision, now: 
     said = decision.model_copy(update={"at": decision.at or now})
     word = "Approved" if decision.approved else "Rejected"
     detail = f"{word} by {said.by}{f': {said.comment}' if said.comment else '.'}"
-    return with_actions(execution, replace(become(action, state), finished=now, decision=said, detail=detail))
+    error = "" if decision.approved else ErrorCode.APPROVAL_REJECTED
+    answered = replace(become(action, state), finished=now, decision=said, detail=detail, error=error)
+    return with_actions(execution, answered)
 
 
 def gate_closed(action: ActionRow, execution: ExecutionRow) -> str:
@@ -71,7 +74,9 @@ def gate_closed(action: ActionRow, execution: ExecutionRow) -> str:
 def expire(execution: ExecutionRow, now: datetime) -> ExecutionRow:
     """Fail every gate whose time is over; other actions must be ended first, and fail in `finish`."""
     over = [
-        replace(become(action, State.FAILED), finished=now, detail="Nobody answered in time.")
+        replace(
+            become(action, State.FAILED), finished=now, detail="Nobody answered in time.", error=ErrorCode.TIMED_OUT
+        )
         for action in execution.actions
         if action.approval and action.state is State.IN_PROGRESS and action.expires and action.expires <= now
     ]

@@ -20,7 +20,7 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, w
 from bot.core.model import ActionKind, Frozen, LogTail, Revision
 from bot.core.ports import Transactions
 from integrations.local import records, statements
-from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result, Runner
+from integrations.local.actions import AfterCrash, Attempt, ErrorCode, Outcome, Progress, Result, Runner
 from integrations.local.artifacts import ArtifactStore
 from integrations.local.external import external_id
 from integrations.local.host import Host
@@ -30,7 +30,6 @@ from integrations.local.tables import ACTIONS, ARTIFACTS, EXECUTIONS
 from integrations.local.target import Settings
 from integrations.specs.conditions import RuleDeclaration
 from integrations.specs.pipeline import ActionDeclaration, ActionTypeId
-from integrations.specs.variables import resolve
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -153,11 +152,12 @@ class Workshop:
             digests = await self._keep(work, result)
         except Unfit as error:
             await asyncio.to_thread(_note, work.home, str(error))
-            result, digests = Result(outcome=Outcome.FAILED, detail=str(error)), {}
+            result, digests = Result(outcome=Outcome.FAILED, detail=str(error), error=error.code), {}
         except Exception:
             log.exception("attempt %s broke", work.key)
             sentence = f"Sayso itself failed here; its own log tells more under {work.key}."
-            result, digests = Result(outcome=Outcome.FAILED, detail=sentence), {}
+            code = ErrorCode.SYSTEM_UNAVAILABLE
+            result, digests = Result(outcome=Outcome.FAILED, detail=sentence, error=code), {}
         return Done(result=result, digests=digests)
 
     async def _finish(self, work: Work, done: Done) -> None:
@@ -197,8 +197,7 @@ class Workshop:
         return work
 
     def _work(self, row: Any, artifacts: Mapping[str, str]) -> Work:
-        declaration = declared(row.category, row.declaration)
-        configuration, mistakes = resolve(declaration.configuration, row.variables)
+        declaration, mistakes = declared(row.category, row.declaration).resolved(row.variables)
         asked = row.asked.get(row.name)
         revision = Revision(id=asked["value"], ref=asked["value"]) if asked else None
         if row.revision and declaration.kind is not ActionKind.SOURCE:
@@ -208,8 +207,8 @@ class Workshop:
             stage=row.stage_name, base=Path(row.base), declaration=declaration,
             home=home_of(self._data, row.execution, row.place, row.name, row.attempt),
             kind=(row.category, declaration.action_type_id.provider),
-            settings=Settings.model_validate(row.settings), configuration=configuration, artifacts=artifacts,
-            unresolved=" ".join(str(mistake) for mistake in mistakes), revision=revision,
+            settings=Settings.model_validate(row.settings), configuration=declaration.configuration,
+            artifacts=artifacts, unresolved=" ".join(str(mistake) for mistake in mistakes), revision=revision,
             asked_type=asked["type"] if asked else None, is_primary=row.place == 0, interrupted=row.begun is not None,
             moved=row.host is not None and row.host != self._host.name,
         )  # fmt: skip
@@ -295,7 +294,8 @@ class Workshop:
             try:
                 digests[name] = await asyncio.to_thread(self._store.keep, Path(folder))
             except OSError as error:
-                raise Unfit(f"Its artifact {name} could not be stored: {error.strerror or error}.") from error
+                sentence = f"Its artifact {name} could not be stored: {error.strerror or error}."
+                raise Unfit(sentence, ErrorCode.SYSTEM_UNAVAILABLE) from error
         return digests
 
     async def _tell(self, work: Work, progress: Progress) -> None:
@@ -340,6 +340,10 @@ def _note(home: Path, sentence: str) -> None:
 
 class Unfit(Exception):
     """The attempt can't run or its result can't be kept; the text is the sentence for the person."""
+
+    def __init__(self, sentence: str, code: ErrorCode = ErrorCode.CONFIGURATION) -> None:
+        self.code = code
+        super().__init__(sentence)
 
 
 def progress_of(result: Result, key: str) -> dict[str, Any]:

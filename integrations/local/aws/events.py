@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from integrations.local.actions import BuildPhase, Progress
+from integrations.local.actions import BuildPhase, ErrorCode, Progress
 from integrations.local.aws import names
 from integrations.local.aws.changes import Kind, StateChange, state_changes
 from integrations.local.external import external_id
+from integrations.local.history import error_of
 from integrations.local.journal import Change
-from integrations.local.tables import ACTIONS, EXECUTIONS
+from integrations.local.tables import ACTIONS, ATTEMPTS, EXECUTIONS
 from integrations.specs.pipeline import ActionDeclaration
 
 LONGEST = 1000
@@ -48,7 +49,9 @@ class Describer:
         executions = {row.id: row for row in await c.execute(query.where(e.id.in_(wanted)))}
         actions: dict[str, Any] = {}
         if changed := {each.action for each in found if each.action}:
-            wide = sa.select(a.id, a.name, a.declaration, a.progress, a.started, a.finished, a.detail)
+            key = a.id.concat("#").concat(sa.cast(a.attempt, sa.String))
+            wide = sa.select(a.id, a.name, a.declaration, a.progress, a.started, a.finished, a.detail, a.state,
+                             ATTEMPTS.c.error).outerjoin(ATTEMPTS, ATTEMPTS.c.id == key)  # fmt: skip
             actions = {row.id: row for row in await c.execute(wide.where(a.id.in_(changed)))}
         return [
             Event(each.execution, self._envelope(source, detail_type, resource, detail, change.at))
@@ -108,7 +111,7 @@ def _details(change: StateChange, execution: Any, actions: Mapping[str, Any]) ->
         if outside:
             result["external-execution-id"] = outside
         if change.state == "FAILED":
-            result["error-code"] = "JobFailed"
+            result["error-code"] = error_of(row.state, row.error or "") or ErrorCode.JOB_FAILED
         detail["execution-result"] = result
     yield source, kind, resource, detail
     if builds:

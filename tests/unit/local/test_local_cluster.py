@@ -146,7 +146,8 @@ async def test_taking_over_from_a_living_process_or_twice_neither_builds_twice_n
         assert taken == [1, 0]
         site.world.say(run_id, "Build.Unit")
         run = await until(lambda: backend.observe(target, run_id), lambda run: run.status.finished)
-        assert (run.status, site.world.began(run_id)) == (Status.SUCCEEDED, ["Build.Unit"])
+        assert run.status is Status.SUCCEEDED, run
+        assert site.world.began(run_id) == ["Build.Unit"]
 
 
 async def test_a_run_is_stopped_from_another_process_than_the_one_that_builds(site: Site) -> None:

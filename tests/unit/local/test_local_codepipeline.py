@@ -231,7 +231,9 @@ async def test_variables_have_defaults_are_given_and_are_put_in(world: World) ->
 async def test_a_variable_that_nobody_gave_fails_the_action_with_a_sentence(world: World) -> None:
     world.told.say("Get")
     await world.cp.create_pipeline(shop(make={"Who": "#{Got.Nothing}"}))
-    record = await world.over(await world.start())
+    execution = await world.start()
+    record = await world.over(execution)
+    assert await world.codes(execution) == {"Make": "ConfigurationError"}
     assert "#{Got.Nothing}: the namespace Got has no variable Nothing" in record.summary
 
 

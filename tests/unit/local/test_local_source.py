@@ -38,6 +38,7 @@ class Bench:
         ref: str | None = None,
         repositories: Mapping[str, str] | None = None,
         interrupted: bool = False,
+        patience: float = 60,
     ) -> tuple[Result, Path]:
         self.runs += 1
         folder = self.root / f"attempt-{self.runs}"
@@ -58,7 +59,7 @@ class Bench:
             configuration=configuration, inputs={}, folder=folder, log=folder.with_suffix(".log"),
             base=self.world.root, environment={}, revision=Revision(id=ref, ref=ref) if ref else None, report=report,
         )  # fmt: skip
-        runner = GitSourceRunner(self.root / "mirrors", repositories or {}, patience=60)
+        runner = GitSourceRunner(self.root / "mirrors", repositories or {}, patience=patience)
         result = await runner.perform(attempt, interrupted=interrupted)
         return result, Path(result.outputs.get("Tree", folder))
 
@@ -126,6 +127,7 @@ async def test_a_ref_that_is_not_there_is_named_with_its_neighbours(bench: Bench
     result, _ = await bench.fetch({"RepositoryUrl": "repository", "BranchName": ref})
     assert result.outcome is Outcome.FAILED
     assert said in result.detail
+    assert result.error == ("RevisionUnavailable" if ref == "deadbeef" else "ConfigurationError")
     assert not (bench.root / "pwned").exists()
 
 
@@ -152,6 +154,38 @@ async def test_a_folder_that_is_no_repository_says_so(bench: Bench) -> None:
     result, _ = await bench.fetch({"RepositoryUrl": "empty", "BranchName": "main"})
     assert result.outcome is Outcome.FAILED
     assert "can't be read" in result.detail
+
+
+@pytest.mark.parametrize(("answers", "said"), [(True, "can't be read"), (False, "did not answer within 1 seconds")])
+async def test_a_git_host_that_vanishes_ends_in_a_sentence(bench: Bench, answers: bool, said: str) -> None:
+    gone = asyncio.Event()
+
+    async def vanish(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not answers:
+            await gone.wait()
+        writer.close()
+
+    async with await asyncio.start_server(vanish, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        place = {"RepositoryUrl": f"git://127.0.0.1:{port}/shop.git", "BranchName": "main"}
+        result, _ = await bench.fetch(place, patience=60 if answers else 1)
+        gone.set()
+    assert (result.outcome, result.error) == (Outcome.FAILED, "SystemUnavailable")
+    assert said in result.detail
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("fatal: Authentication failed for 'https://example.com/shop.git/'", "PermissionError"),
+        ("git@example.com: Permission denied (publickey).\nfatal: Could not read from remote.", "PermissionError"),
+        ("fatal: unable to access 'https://example.com/': The requested URL returned error: 403", "PermissionError"),
+        ("fatal: unable to access 'https://x.example/': Could not resolve host: x.example", "SystemUnavailable"),
+        ("fatal: 'shop' does not appear to be a git repository", "ConfigurationError"),
+    ],
+)
+def test_what_git_says_has_codepipelines_code(said: str, code: str) -> None:
+    assert GitFailed(said).code == code
 
 
 async def test_an_empty_repository_says_what_to_do(bench: Bench) -> None:

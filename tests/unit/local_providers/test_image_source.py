@@ -75,10 +75,12 @@ async def test_what_is_wrong_is_said(
     result = await runner(registry).perform(bench.attempt("Source", "ECR", configuration), interrupted=False)
     assert result.outcome is Outcome.FAILED
     assert sentence in result.detail
+    assert result.error == ("RevisionUnavailable" if "has no team/shop" in sentence else "ConfigurationError")
 
 
 async def test_a_registry_that_is_away_is_said(bench: Bench) -> None:
     attempt = bench.attempt("Source", "ECR", {"RepositoryName": "team/shop"})
     away = ImageSourceRunner({"x": RegistrySettings.model_validate({"url": "http://127.0.0.1:1"})}, {})
-    assert "does not answer" in (await away.perform(attempt, interrupted=False)).detail
+    result = await away.perform(attempt, interrupted=False)
+    assert ("does not answer" in result.detail, result.error) == (True, "SystemUnavailable")
     assert "Nobody says which registry" in (await ImageSourceRunner({}, {}).perform(attempt, interrupted=False)).detail

@@ -24,7 +24,8 @@ def lambda_handler(event, context):
     job = event["CodePipeline.job"]
     client = boto3.client("codepipeline")
     if job["data"]["actionConfiguration"]["configuration"]["UserParameters"] == "fail":
-        client.put_job_failure_result(jobId=job["id"], failureDetails={"type": "JobFailed", "message": "no stock"})
+        details = {"type": "RevisionOutOfSync", "message": "no stock"}
+        client.put_job_failure_result(jobId=job["id"], failureDetails=details)
     else:
         client.put_job_success_result(jobId=job["id"], outputVariables={"Stock": "12"})
 """
@@ -50,6 +51,7 @@ async def test_a_handler_tells_its_result_as_on_aws(bench: Bench) -> None:
 async def test_a_handler_tells_its_failure_as_on_aws(bench: Bench) -> None:
     result = await invoke(bench, BOTO, parameters="fail")
     assert (result.outcome, result.detail) == (Outcome.FAILED, "no stock"), bench.log
+    assert result.error == "RevisionOutOfSync"
 
 
 async def test_what_a_handler_returns_counts_if_it_told_nothing(bench: Bench) -> None:

@@ -89,6 +89,7 @@ async def test_what_is_not_there_is_said(s3: Any, s3_url: str, bucket: str, benc
     attempt = bench.attempt("Source", "S3", {"S3Bucket": bucket, "S3ObjectKey": "gone.zip"})
     result = await source(s3_url).perform(attempt, interrupted=False)
     assert result.outcome is Outcome.FAILED
+    assert result.error == "RevisionUnavailable"
     assert result.detail == f"S3 does not have s3://{bucket}/gone.zip. Upload it, or correct the pipeline."
     attempt = bench.attempt("Source", "S3", {"S3Bucket": f"no-{bucket}", "S3ObjectKey": "gone.zip"})
     result = await source(s3_url).perform(attempt, interrupted=False)
@@ -100,6 +101,7 @@ async def test_an_s3_that_does_not_answer_is_said(keys: None, bench: Bench) -> N
     result = await source("http://127.0.0.1:1").perform(attempt, interrupted=False)
     assert result.outcome is Outcome.FAILED
     assert "S3 does not answer" in result.detail
+    assert result.error == "SystemUnavailable"
     assert "endpoint_url" in result.detail
 
 

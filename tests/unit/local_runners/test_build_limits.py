@@ -167,6 +167,7 @@ async def test_a_full_disk_under_the_servers_own_log_is_a_sentence(bench: Any) -
     result = await build(bench, commands("echo hello; sleep 600"))
     assert result.outcome is Outcome.FAILED
     assert result.detail.startswith("The disk is full:")
+    assert result.error == "SystemUnavailable"
     assert os.strerror(errno.ENOSPC) not in result.detail
 
 
@@ -178,6 +179,7 @@ async def test_the_actions_own_limit_counts_if_it_is_shorter(bench: Any) -> None
     object.__setattr__(attempt, "declaration", declaration)
     result = await runner(bench).perform(attempt, interrupted=False)
     assert result.detail == "BUILD: `sleep 600` took too long; a build may take 0.01 minutes in all"
+    assert result.error == "TimedOut"
 
 
 async def test_each_attempt_begins_in_a_clean_folder(bench: Any) -> None:
