@@ -129,7 +129,7 @@ async def test_a_topic_confirms_and_sends_with_a_certificate_that_is_fetched_onc
     def news(run_id: str, *_: Any, **__: Any) -> None:
         heard.append(run_id)
 
-    hearing = Hearing(news, {}.get, frozenset({"shop"}), time.monotonic)
+    hearing = Hearing(news, dict[str, str]().get, frozenset({"shop"}), time.monotonic)
     doors = Doors(hearing, lambda: datetime.now(UTC), topics=frozenset({TOPIC}))
     transport = httpx.ASGITransport(doors.app())
     async with (
