@@ -25,7 +25,7 @@ def page(release: Release, tongue: Tongue) -> dict[str, Any]:
     total = sum(report.total for report in found)
     passed = sum(report.passed for report in found)
     lines = [
-        {"sign": _SIGNS[stage.status], "text": stage_name(stage.name), "status": _status(stage.status, tongue)}
+        {"sign": _SIGNS[stage.status], "text": stage_name(stage.name), "status": _stage(stage.status, tongue)}
         for stage in stages_of(release)
     ]
     gate = release.run.open_gate if release.run and release.active else None
@@ -84,6 +84,10 @@ def document() -> dict[str, Any]:
 
 def _text(text: str, **style: Any) -> dict[str, Any]:
     return {"type": "Text", "text": text, "fontSize": "4vh", "paddingBottom": "1vh"} | style
+
+
+def _stage(status: Status, tongue: Tongue) -> str:
+    return readable(tongue.say("alexa.screen.queued")) if status is Status.QUEUED else _status(status, tongue)
 
 
 def _status(status: Status, tongue: Tongue) -> str:

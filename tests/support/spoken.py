@@ -124,6 +124,9 @@ class Conversation:
         assert found, f"heard: {self.turn.speech}\nnot:   {expected}"
         self.elsewhere.known |= found.groupdict()
 
+    def step_mentions(self, expected: str) -> None:
+        assert expected in self.turn.speech
+
     def step_intent(self, expected: str) -> None:
         assert self.turn.intent == expected
 
@@ -186,7 +189,7 @@ class Conversation:
 @asynccontextmanager
 async def open_conversation(database: Database, scenario: Mapping[str, Any]) -> AsyncIterator[Conversation]:
     """Make the world of a scenario; the words of a step are methods of `Conversation` and `Elsewhere`."""
-    known = declared(scenario.get("rules", {}), scenario.get("voice", {}))
+    known = declared(scenario.get("rules", {}), scenario.get("voice", {}), scenario.get("approvals", 1))
     locale = scenario.get("locale", "en-US")
     async with open_world(database, known) as world:
         room = Room(world, chat=scenario.get("chat", True), notifications=scenario.get("notifications", True))

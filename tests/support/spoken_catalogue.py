@@ -34,9 +34,9 @@ def voice_of(who: str) -> Voice:
     )
 
 
-def declared(rules: Mapping[str, str], voice: Mapping[str, Any]) -> Catalogue:
+def declared(rules: Mapping[str, str], voice: Mapping[str, Any], approvals: int) -> Catalogue:
     """Give three services; `rules` are voice rules by `service.environment`, what isn't named has the usual ones."""
-    known = catalogue()
+    known = catalogue(approvals=approvals)
     shop = known.services["shop"]
     staging, prod = shop.environments["staging"], shop.environments["prod"]
 

@@ -70,7 +70,12 @@ class Elsewhere:
         """Let an action of a release end; `tests` are what it reports."""
         release = await self.release(done["release"])
         stage, action = done["at"].split(".")
-        run_id = await self.room.world.when_running(release, stage)
+        begun = {Status.RUNNING, Status.STOPPING}
+        seen = await self.room.world.when(
+            release, lambda seen: seen.run and (found := seen.run.stage(stage)) and found.status in begun
+        )
+        run_id = seen.run_id
+        assert run_id
         if tests := done.get("tests"):
             passed, failed = TESTS[tests]
             failures = (FailedTest(name="test_rounds_prices", message="1 != 2"),) * bool(failed)

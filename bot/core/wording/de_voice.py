@@ -124,6 +124,7 @@ MESSAGES: dict[str, str] = {
     "alexa.incident": "Bei uns ist etwas Unerwartetes schiefgegangen. Es ist notiert als Vorfall {incident}.",
     # the screen
     "alexa.screen.gate": "Wartet auf eine Genehmigung: {stage}",
+    "alexa.screen.queued": "noch nicht begonnen",
     "alexa.screen.tests": "{passed} von {n} Tests bestanden",
     # what the desk answers
     "voice.unrecognised": "Ich erkenne deine Stimme nicht sicher genug und kann dir nur sagen, wie es um Releases steht.",

@@ -120,6 +120,7 @@ MESSAGES: dict[str, str] = {
     "alexa.incident": "Something unexpected went wrong on our side. It is noted as incident {incident}.",
     # the screen and the command line
     "alexa.screen.gate": "Waits for an approval: {stage}",
+    "alexa.screen.queued": "not begun yet",
     "alexa.screen.tests": "{passed} of {n} tests passed",
     "alexa.cli.help": "The Alexa skill.",
     "alexa.cli.build": "Write the skill's package for Amazon: interaction models and manifest, with the catalogue's names.",
