@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -145,6 +145,10 @@ class Attempt:
     """Tell progress; cheap, may be called often (the engine coalesces)."""
     asked_type: str | None = None
     """For a source action: what kind of `revision` is asked for (CodePipeline's SourceRevisionType), if it was said."""
+    sources: Mapping[str, Revision] = field(default_factory=dict)
+    """Artifact's name to its revision, for those that source actions made."""
+    webhook: Mapping[str, str] = field(default_factory=dict)
+    """The `CODEBUILD_WEBHOOK_…` variables of the event that started the execution."""
     leaving: Callable[[], bool] = lambda: False
     """True while the server goes down: a cancelled `perform` then leaves its processes running, to be re-attached."""
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from bot.core.errors import BadFile, Mistake
-from bot.core.model import Frozen
+from bot.core.model import Frozen, Revision
 from bot.core.ports import Label
 from integrations.local.actions import Attempt
 from integrations.local.build_outputs import check_outputs, texts
@@ -89,6 +89,9 @@ def prepare(attempt: Attempt, builder: Builder, now: Callable[[], float] = time.
             remove(other)
             copy_tree(path, other)
             sources[f"CODEBUILD_SRC_DIR_{name}"] = str(other)
+            if found := attempt.sources.get(name):
+                sources[f"CODEBUILD_SOURCE_VERSION_{name}"] = found.id
+                sources[f"CODEBUILD_SOURCE_REPO_URL_{name}"] = found.url or ""
     name = attempt.configuration.get("ProjectName", "")
     project = builder.projects.get(name, Project())
     spec = _buildspec(source, primary, name, project, attempt)
@@ -102,7 +105,8 @@ def prepare(attempt: Attempt, builder: Builder, now: Callable[[], float] = time.
         **builder.inherited,
         **attempt.environment,
         **variables,
-        **_codebuild(attempt, name, number, began),
+        **_codebuild(attempt, name, number, began, attempt.sources.get(primary) or attempt.revision),
+        **attempt.webhook,
         **sources,
         MARK: attempt.id,
     }
@@ -263,11 +267,10 @@ def _overrides(attempt: Attempt) -> dict[str, str | Reference]:
     return values
 
 
-def _codebuild(attempt: Attempt, project: str, number: int, began: float) -> dict[str, str]:
+def _codebuild(attempt: Attempt, project: str, number: int, began: float, revision: Revision | None) -> dict[str, str]:
     """Give the variables that CodeBuild sets (User Guide, "Environment variables in build environments")."""
     build = f"{project or attempt.declaration.name}:{attempt.id}"
     region = attempt.declaration.region
-    revision = attempt.revision
     return {
         "CODEBUILD_BUILD_ID": build,
         "CODEBUILD_BUILD_ARN": f"arn:aws:codebuild:{region or 'local'}:000000000000:build/{build}",

@@ -60,7 +60,7 @@ NEAR_CONDITIONS = (
 
 ATTEMPT = (
     sa.select(_A.id, _A.name, _A.stage, _A.place, _A.attempt, _A.declaration, _A.execution, _E.pipeline, _E.base,
-              _E.settings, _E.variables, _E.revision, _E.asked, _E.file, _A.hook, _A.category,
+              _E.settings, _E.variables, _E.revision, _E.sources, _E.webhook, _E.asked, _E.file, _A.hook, _A.category,
               _S.name.label("stage_name"), ATTEMPTS.c.id.label("begun"), ATTEMPTS.c.host)
     .join(EXECUTIONS, _A.execution == _E.id)
     .join(STAGES, sa.and_(_S.execution == _E.id, _S.index == _A.stage))

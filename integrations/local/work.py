@@ -60,6 +60,9 @@ class Work:
     artifacts: Mapping[str, str]
     asked_type: str | None
     revision: Revision | None
+    sources: Mapping[str, Revision]
+    """What its input artifacts are, as far as source actions made them."""
+    webhook: Mapping[str, str]
     is_primary: bool
     """Its revision is the execution's: that of the first source action."""
     interrupted: bool
@@ -209,6 +212,7 @@ class Workshop:
             kind=(row.category, declaration.action_type_id.provider),
             settings=Settings.model_validate(row.settings), configuration=declaration.configuration,
             artifacts=artifacts, unresolved=" ".join(str(mistake) for mistake in mistakes), revision=revision,
+            sources=_revisions(row.sources), webhook=row.webhook,
             asked_type=asked["type"] if asked else None, is_primary=row.place == 0, interrupted=row.begun is not None,
             moved=row.host is not None and row.host != self._host.name,
         )  # fmt: skip
@@ -258,7 +262,8 @@ class Workshop:
             id=work.key, execution_id=work.execution_id, pipeline=work.pipeline, stage=work.stage,
             declaration=work.declaration, configuration=work.configuration, inputs=inputs, folder=folder,
             log=work.home / "log.txt", base=work.base, environment=environment, revision=work.revision,
-            asked_type=work.asked_type, report=reporter.report, leaving=lambda: self.leaving,
+            asked_type=work.asked_type, sources=work.sources, webhook=work.webhook,
+            report=reporter.report, leaving=lambda: self.leaving,
         )  # fmt: skip
 
     async def _until_done(
@@ -330,6 +335,15 @@ def keyed(progress: Progress, key: str) -> Progress:
     """Give the log tail the key by which the whole log is had."""
     tail = (progress.log or LogTail()).model_copy(update={"key": key})
     return progress.model_copy(update={"log": tail})
+
+
+def _revisions(sources: Mapping[str, Any]) -> dict[str, Revision]:
+    """Give the revisions that source actions fetched (an execution's `sources`), by their artifacts' names."""
+    return {
+        told["artifact"]: Revision.model_validate({key: told[key] for key in told.keys() & Revision.model_fields})
+        for told in sources.values()
+        if told.get("artifact")
+    }
 
 
 def _note(home: Path, sentence: str) -> None:

@@ -18,7 +18,7 @@ import pytest
 from pydantic import ValidationError
 
 from bot.core.errors import Misconfigured
-from bot.core.model import Run
+from bot.core.model import Run, Status
 from bot.store.database import Database, open_engine
 from bot.store.migrate import migrate
 from integrations.local import MIGRATIONS, VERSION_TABLE
@@ -33,7 +33,8 @@ from integrations.local.triggers.polling import Polled
 from integrations.local.triggers.schedules import Scheduled
 from integrations.local.triggers.serving import hooks_of
 from integrations.local.triggers.starting import Starter
-from tests.support.local_world import LocalWorld
+from tests.support.local_world import SOURCE, LocalWorld
+from tests.support.local_world import action as local_action
 from tests.support.waiting import until
 
 SECRETS = {"HOOK_SECRET": "s3cret-of-the-hook", "SIGNING": "whsec_" + base64.b64encode(b"k" * 32).decode()}
@@ -375,3 +376,31 @@ def test_every_mistake_in_the_catalogue_is_told_at_once() -> None:
     with pytest.raises(ValidationError) as caught:
         LocalTarget.model_validate({"pipeline": "p.json", "triggers": triggers})
     assert {error["loc"][1] for error in caught.value.errors()} == {"Bad Name", "b", "c", "d", "e"}
+
+
+async def test_a_build_knows_the_push_its_sources_and_the_runs_variables(world: World) -> None:
+    source = dict(SOURCE["configuration"])
+    other = local_action("Source", "Git", "Other", outputArtifacts=[{"name": "Else"}], configuration=source)
+    commands = [
+        'echo "pushed: $CODEBUILD_WEBHOOK_EVENT $CODEBUILD_WEBHOOK_TRIGGER $CODEBUILD_WEBHOOK_HEAD_REF"',
+        'echo "commits: $CODEBUILD_RESOLVED_SOURCE_VERSION #{SourceVariables.CommitId} $CODEBUILD_SOURCE_VERSION_Else"',
+        'test -f "$CODEBUILD_SRC_DIR_Else/step.sh" && echo "run: $RUN"',
+    ]
+    run = {"name": "RUN", "value": "#{codepipeline.PipelineExecutionId}"}
+    show = local_action(
+        "Compute", "Commands", "Show", inputArtifacts=[{"name": "Tree"}, {"name": "Else"}], commands=commands,
+        environmentVariables=[run],
+    )  # fmt: skip
+    world.local.declare([{"name": "Source", "actions": [SOURCE, other]}, {"name": "Show", "actions": [show]}])
+    body = pushed(world.local.first, "refs/heads/main")
+    _, answer = await world.send("/main", *github(body), main={**GITHUB, "repository": "team/shop"})
+    (run_id,) = answer["started"]
+    seen = await until(lambda: world.backend.observe(world.target(), run_id), lambda run: run.status.finished)
+    shown = seen.stages[1].actions[0]
+    assert seen.status is Status.SUCCEEDED, (shown.detail, shown.log)
+    assert shown.log is not None
+    assert [line for line in shown.log.lines if line.startswith(("pushed", "commits", "run"))] == [
+        "pushed: PUSH branch/main refs/heads/main",
+        f"commits: {world.local.first} {world.local.first} {world.local.first}",
+        f"run: {run_id}",
+    ]
