@@ -78,13 +78,19 @@ class SmallServices:
         channels: int = 1,
         pipeline: Callable[[str], dict[str, Any]] | None = None,
         build_seconds: float = 0.3,
+        files: Mapping[str, str] | None = None,
+        target: Callable[[str], str] = lambda _: "",
     ) -> None:
-        """Lay everything out; services take the channels in turn, and `pipeline` gives a service's pipeline file."""
+        """Lay everything out; services take the channels in turn, and `pipeline` gives a service's pipeline file.
+
+        `files` are more of them for the repository, and `target` gives more lines for a service's target.
+        """
         self.root, self.names, self.people = root, tuple(names), people
         self.channels = {f"releases-{n}": f"{CHANNEL}{n}" for n in range(1, channels)} | {"releases": CHANNEL}
         self.repository = root / "repository"
         self.effects_file = root / "effects"
         self.catalogue = root / "sayso.toml"
+        self._target = target
         self.repository.mkdir(parents=True)
         git(self.repository, "init", "--quiet", "--initial-branch=main")
         files = {
@@ -92,6 +98,7 @@ class SmallServices:
             "appspec.yml": _APPSPEC,
             "hook.sh": _HOOK,
             "report.xml": _REPORT,
+            **(files or {}),
         }
         for file, text in files.items():
             (self.repository / file).write_text(text)
@@ -150,6 +157,7 @@ folder = {json.dumps(str(self.root / "machines" / name / group))}
 channel = "{channel}"
 [services.{name}.target]
 pipeline = {json.dumps(str(self.root / f"{name}.json"))}
+{self._target(name)}
 [services.{name}.target.projects.{name}]
 {effects}
 {groups}[services.{name}.environments.staging]
