@@ -28,9 +28,9 @@ async def open_verifier(
     is dialled in place of Amazon's, and is not taken without roots of its own. Raises `ValueError` if `roots_pem` has
     no certificate.
     """
-    if store and not roots_pem:
+    if store and roots_pem is None:
         raise ValueError("a store of one's own needs roots of its own")
-    roots = read_roots(roots_pem.encode() if roots_pem else certifi.contents().encode())
+    roots = read_roots(roots_pem.encode() if roots_pem is not None else certifi.contents().encode())
     if not roots:
         raise ValueError("no certificate")
     async with chain_client(roots_pem, store) as client:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from bot.core.changes import scope
 from bot.core.commands import Accepted, Deployments, Releases, Verb
 from bot.core.holds import waits_at
-from bot.core.model import FINISHED, Action, ActionKind, Release, ReleaseKind, Stage, Status, TestReport
+from bot.core.model import Action, ActionKind, Release, ReleaseKind, Stage, Status, TestReport
 from bot.core.voice import Plan
 from skills.release_desk.tongue import Ssml, Tongue, stage_name, together
 
@@ -163,8 +163,9 @@ def tests(release: Release, tongue: Tongue) -> Ssml:
     failed = _failed_tests(release)
     first = next((test for report in found for test in report.failures), None)
     if not found:
-        ran = all(stage.status in FINISHED for stage in stages_of(release))
-        how_it_is = tongue.say("alexa.tests.none" if ran else "alexa.tests.running")
+        runs = any(each.kind is ActionKind.TEST and each.status is Status.RUNNING for each in _actions(release))
+        key = "alexa.tests.running" if runs else "alexa.tests.not_yet" if release.active else "alexa.tests.none"
+        how_it_is = tongue.say(key)
     elif failed:
         how_it_is = tongue.say("alexa.tests.some_failed", failed=failed, n=total)
     else:

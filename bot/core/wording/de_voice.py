@@ -102,6 +102,7 @@ MESSAGES: dict[str, str] = {
     "alexa.tests.first": "Der erste ist {test}.",
     "alexa.tests.running": "die Tests laufen noch",
     "alexa.tests.none": "ich kenne keine Testergebnisse",
+    "alexa.tests.not_yet": "ich kenne noch keine Testergebnisse",
     "alexa.tests.which": "Wessen Tests? Nenne einen Service.",
     "alexa.where.none": "Ich kenne keine Deployments.",
     "alexa.where.one": "{service} auf {environment}: Release {number}.",

@@ -98,6 +98,7 @@ MESSAGES: dict[str, str] = {
     "alexa.tests.first": "The first is {test}.",
     "alexa.tests.running": "the tests are still running",
     "alexa.tests.none": "I know of no test results",
+    "alexa.tests.not_yet": "I know of no test results yet",
     "alexa.tests.which": "Whose tests? Say a service.",
     "alexa.where.none": "I know of no deployments.",
     "alexa.where.one": "{service} in {environment} runs release {number}.",
