@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import json
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,10 @@ import pytest
 from bot.core.model import Status, Surface
 from integrations.playground.echo.amazon import SPEAKER, Endpoint
 from integrations.playground.echo.certificates import Authority, Certified, read_certified
+from skills.release_desk import relay
 from tests.support.commands import sayso
 from tests.support.waiting import until
-from tests.support.whole_app import WholeApp, open_whole_app
+from tests.support.whole_app import RELAY_SECRET, WholeApp, open_whole_app
 
 OURS = "amzn1.ask.skill.whole"
 
@@ -120,9 +124,79 @@ async def test_only_the_echos_own_requests_come_in_and_each_of_them_once(app: Wh
         }
         answers = {}
         for what, (content, headers) in attacks.items():
-            answers[what] = (await http.post(f"{app.door}/alexa", content=content, headers=headers)).status_code
-        assert answers == dict.fromkeys(attacks, 400)
+            answer = await http.post(f"{app.door}/alexa", content=content, headers=headers)
+            answers[what] = (answer.status_code, answer.text)
+        # Whoever tries is not told which check it was.
+        assert answers == dict.fromkeys(attacks, (400, answers["not signed"][1]))
         assert (await http.post(f"{app.door}/alexa", content=fresh, headers=signed(fresh))).status_code == 200
+
+
+async def test_a_signed_request_that_lacks_something_or_has_something_odd_is_never_a_failure(app: WholeApp) -> None:
+    await say(app, "deploy alpha to staging")
+    asked = json.loads((await app.http.get("ledger")).json()["deliveries"][-1]["body"])
+    own = read_certified((app.services.root / "alexa" / "playground-alexa.pem").read_bytes())
+    odd = [each for place in _places(asked) for each in (_with(asked, place, None), _with(asked, place, [{"odd": 1}]))]
+    odd += [_with(asked, place, ...) for place in _places(asked)]
+    async with httpx.AsyncClient(trust_env=False) as http:
+
+        async def ask(number: int, envelope: Any) -> tuple[int, str]:
+            if isinstance(envelope.get("request"), dict) and "requestId" in envelope["request"]:
+                envelope["request"]["requestId"] = envelope["request"]["requestId"] and f"odd-{number}"
+            content = json.dumps(envelope).encode()
+            headers = Endpoint("", own, http).headers(content)
+            answer = await http.post(f"{app.door}/alexa", content=content, headers=headers, timeout=60)
+            return answer.status_code, answer.text
+
+        answers = [await ask(number, envelope) for number, envelope in enumerate(odd)]
+    assert {status for status, _ in answers} == {200, 400}
+    assert all("response" in json.loads(text) for status, text in answers if status == 200)
+    assert await app.releases() == []
+
+
+def _places(value: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for key, inner in value.items():
+        yield (*above, key)
+        if isinstance(inner, dict):
+            yield from _places(inner, (*above, key))
+
+
+def _with(envelope: dict[str, Any], place: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Copy it with another value at a place; `...` takes it out."""
+    changed: dict[str, Any] = copy.deepcopy(envelope)
+    at = changed
+    for key in place[:-1]:
+        at = at[key]
+    if value is ...:
+        del at[place[-1]]
+    else:
+        at[place[-1]] = value
+    return changed
+
+
+async def test_the_lambda_relay_hands_a_request_on_to_the_same_skill(app: WholeApp) -> None:
+    await say(app, "status")
+    event = json.loads((await app.http.get("ledger")).json()["deliveries"][-1]["body"])
+    settings = {"SAYSO_URL": app.door, "ALEXA_SKILL_ID": OURS, "ALEXA_RELAY_SECRET": RELAY_SECRET}
+    with pytest.raises(relay.RelayError, match="HTTP 400"):  # that request had its effect already
+        await asyncio.to_thread(relay.relay, event, settings, time.time())
+    event["request"]["requestId"] = "relayed"
+    answer = await asyncio.to_thread(relay.relay, event, settings, time.time())
+    assert "Nothing is under way" in answer["response"]["outputSpeech"]["ssml"]
+    event["request"]["requestId"] = "forged"
+    forged = settings | {"ALEXA_RELAY_SECRET": RELAY_SECRET[::-1]}
+    with pytest.raises(relay.RelayError, match="HTTP 400"):
+        await asyncio.to_thread(relay.relay, event, forged, time.time())
+
+
+def test_roots_that_are_none_are_a_sentence_before_anything_is_served(tmp_path: Path) -> None:
+    (tmp_path / "sayso.toml").write_text("")
+    (tmp_path / "empty.pem").write_text("")
+    for name in ("missing.pem", "empty.pem"):
+        done = sayso(
+            "serve", folder=tmp_path, SAYSO_PORT="0", ALEXA_SKILL_ID=OURS, ALEXA_TRUST_ROOTS=str(tmp_path / name)
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"ALEXA_TRUST_ROOTS names {tmp_path / name}, which has no certificates to trust" in done.stderr
 
 
 async def test_the_terminal_speaks_to_the_same_skill_and_keeps_its_session(app: WholeApp, tmp_path: Path) -> None:

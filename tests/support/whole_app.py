@@ -28,6 +28,8 @@ from tests.support import seen
 from tests.support.small_service import CHANNEL, PEOPLE, SmallServices
 from tests.support.waiting import until
 
+RELAY_SECRET = "a-secret-of-the-relay-only"
+
 
 @dataclass(frozen=True)
 class WholeApp:
@@ -165,4 +167,5 @@ def _skill(echo: EchoConfig, chat_url: str) -> dict[str, Any]:
         "alexa_trust_roots": echo.roots,
         "alexa_chain_store": f"127.0.0.1:{echo.store_port}",
         "alexa_api_url": chat_url,
+        "alexa_relay_secret": RELAY_SECRET,
     }
