@@ -22,12 +22,12 @@ from bot.core.ports import Capability, Nudge, RetryScope, Sharing, Transactions
 from integrations.local import starts, view
 from integrations.local.engine import Engine
 from integrations.local.host import this_host
+from integrations.local.intents import home_of
 from integrations.local.operations import CodePipeline
 from integrations.local.providers import Machine, Providers, builtin_providers, plugged_providers
 from integrations.local.states import Hook
 from integrations.local.tables import ACTIONS, ATTEMPTS, EXECUTIONS
 from integrations.local.target import LocalTarget, shared_settings
-from integrations.local.work import home_of
 
 log = logging.getLogger(__name__)
 

@@ -19,12 +19,13 @@ from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, w
 from bot.core.errors import Misconfigured
 from bot.core.ports import Sharing, Transactions
 from integrations.local.actions import Progress
+from integrations.local.intents import declared
 from integrations.local.labels import MOST, labels_of, queue_of, queues_of
 from integrations.local.members import Key, Members
 from integrations.local.states import State
 from integrations.local.tables import ACTIONS, EXECUTIONS
 from integrations.local.target import Settings
-from integrations.local.work import Done, Workshop, declared
+from integrations.local.work import Done, Workshop
 
 if TYPE_CHECKING:
     from dbos import DBOSConfig

@@ -23,6 +23,7 @@ from integrations.local.artifacts import ArtifactStore
 from integrations.local.cluster import ClusterRunner
 from integrations.local.executions import Wish
 from integrations.local.host import Host, own
+from integrations.local.intents import Work
 from integrations.local.journal import Change, Journal
 from integrations.local.nudges import Nudges
 from integrations.local.pipelines import Home
@@ -33,7 +34,7 @@ from integrations.local.runner import AttemptRunner, InProcessRunner
 from integrations.local.states import Direction, ExecutionRow, Hook, PipelineRows, State
 from integrations.local.tables import ACTIONS, ATTEMPTS, EXECUTIONS
 from integrations.local.transitions import set_way
-from integrations.local.work import LOST, Work, Workshop
+from integrations.local.work import LOST, Workshop
 from integrations.specs.pipeline import PipelineDeclaration
 
 log = logging.getLogger(__name__)
@@ -316,7 +317,8 @@ class Engine:
     async def _record(self, work: Work, result: Result, digests: Mapping[str, str]) -> None:
         """Write an attempt's outcome and all that follows from it, in one transaction."""
         async with self.database.write() as c:
-            file = await records.lock_of(c, work.execution_id)
+            if c.dialect.name == "postgresql":  # on SQLite the transaction alone keeps others out
+                await records.lock(c, work.file)
             if not await outcomes.write(c, work, result, digests, self.clock()):
                 return
             state, now = STATE_OF[result.outcome], self.clock()
@@ -326,7 +328,7 @@ class Engine:
                     run, work.action_id, work.attempt, state=state, detail=result.detail, now=now, error=result.error
                 )
 
-            effects = await self._apply(c, file, work.execution_id, over)
+            effects = await self._apply(c, work.file, work.execution_id, over)
         await self.follow(effects)
 
     async def tick(self) -> float:

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from integrations.local import statements
 from integrations.local.actions import Result
+from integrations.local.intents import Work
 from integrations.local.states import State
 from integrations.local.tables import ACTIONS, ARTIFACTS, EXECUTIONS
-from integrations.local.work import Work, progress_of
+from integrations.local.work import progress_of
 
 
 async def write(c: AsyncConnection, work: Work, result: Result, digests: Mapping[str, str], now: datetime) -> bool:

@@ -1,4 +1,4 @@
-"""Carries out one attempt: its intent is committed first, then its runner works, then its outcome is recorded."""
+"""Carries out one attempt: once its intent is committed its runner works, then its outcome is recorded."""
 
 from __future__ import annotations
 
@@ -7,72 +7,28 @@ import logging
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 from tenacity import AsyncRetrying, before_sleep_log, retry_if_exception_type, wait_exponential
 
-from bot.core.model import ActionKind, Frozen, LogTail, Revision
+from bot.core.model import Frozen, LogTail
 from bot.core.ports import Transactions
-from integrations.local import records, statements
 from integrations.local.actions import AfterCrash, Attempt, ErrorCode, Outcome, Progress, Result, Runner
 from integrations.local.artifacts import ArtifactStore
-from integrations.local.external import external_id
 from integrations.local.host import Host
+from integrations.local.intents import Intents, Work
 from integrations.local.progress import Reporter
 from integrations.local.providers import Providers, unavailable
-from integrations.local.tables import ACTIONS, ARTIFACTS, EXECUTIONS
-from integrations.local.target import Settings
-from integrations.specs.conditions import RuleDeclaration
-from integrations.specs.pipeline import ActionDeclaration, ActionTypeId
+from integrations.local.tables import ACTIONS, EXECUTIONS
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LOST = "The machine or Sayso went down while it ran; nobody can say how far it came. Look, then retry or roll back."
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """All that is known of an attempt that is about to run."""
-
-    action_id: str
-    attempt: int
-    execution_id: str
-    pipeline: str
-    stage: str
-    base: Path
-    home: Path
-    """The attempt's folder: `work` and `log.txt` inside."""
-    kind: tuple[str, str]
-    """Category and provider: which runner carries it out."""
-    declaration: ActionDeclaration
-    settings: Settings
-    configuration: Mapping[str, str]
-    """With the variables put in."""
-    unresolved: str
-    """Sentences for the variables that have no value; the action can't run then."""
-    artifacts: Mapping[str, str]
-    asked_type: str | None
-    revision: Revision | None
-    sources: Mapping[str, Revision]
-    """What its input artifacts are, as far as source actions made them."""
-    webhook: Mapping[str, str]
-    is_primary: bool
-    """Its revision is the execution's: that of the first source action."""
-    interrupted: bool
-    moved: bool
-    """It was begun on another machine: its processes can't be found from here."""
-
-    @property
-    def key(self) -> str:
-        """Name the attempt, as in its log's key and its intent row."""
-        return f"{self.action_id}#{self.attempt}"
 
 
 class Done(Frozen):
@@ -81,25 +37,6 @@ class Done(Frozen):
     result: Result
     digests: Mapping[str, str] = {}
     """Output artifact's name to what the store keeps it under."""
-
-
-def home_of(data: Path, execution: str, place: int, name: str, attempt: int) -> Path:
-    """Give an attempt's own folder."""
-    return data / "runs" / execution / f"{place:02}.{name}.{attempt}"
-
-
-def declared(category: str, declaration: Any) -> ActionDeclaration:
-    """Read an action's declaration; a rule's is shown to its runner as that of a Compute action."""
-    if category != "Rule":
-        return ActionDeclaration.model_validate(declaration)
-    rule = RuleDeclaration.model_validate(declaration)
-    kind = ActionTypeId(
-        category="Compute", owner="AWS", provider=rule.rule_type_id.provider, version=rule.rule_type_id.version
-    )
-    return ActionDeclaration(
-        name=rule.name, action_type_id=kind, configuration=rule.configuration, commands=rule.commands,
-        input_artifacts=rule.input_artifacts,
-    )  # fmt: skip
 
 
 class Workshop:
@@ -117,8 +54,9 @@ class Workshop:
         record: Callable[[Work, Result, Mapping[str, str]], Awaitable[None]],
         nudge: Callable[[str], None],
     ) -> None:
-        self._database, self._data, self._store, self._providers = database, data, store, providers
-        self._host, self._clock, self._record, self._nudge = host, clock, record, nudge
+        self._database, self._store, self._providers = database, store, providers
+        self._record, self._nudge = record, nudge
+        self._intents = Intents(database, data, host, clock)
         self.leaving = False
         """The server goes down, and what can be re-attached goes on."""
         self.closing = False
@@ -126,7 +64,7 @@ class Workshop:
 
     async def perform(self, action_id: str, attempt: int, cancelled: asyncio.Event) -> None:
         """Carry an attempt out and record its end; a stale one (already over, or retried since) does nothing."""
-        work = await _patiently(lambda: self._begin(action_id, attempt))
+        work = await _patiently(lambda: self._intents.begin(action_id, attempt))
         if work is not None:
             await self._finish(work, await self._done(work, cancelled))
 
@@ -134,18 +72,12 @@ class Workshop:
         self, action_id: str, attempt: int, cancelled: asyncio.Event, *, unless_begun: bool = False
     ) -> Done | None:
         """Carry an attempt out, and say how it ended; None for a stale one, and if it must not have begun but has."""
-        work = await _patiently(lambda: self._begin(action_id, attempt, unless_begun=unless_begun))
+        work = await _patiently(lambda: self._intents.begin(action_id, attempt, unless_begun=unless_begun))
         return None if work is None else await self._done(work, cancelled)
 
     async def finish(self, action_id: str, attempt: int, done: Done) -> None:
         """Record how an attempt ended, and all that follows from it; it may have been carried out elsewhere."""
-
-        async def begun() -> Work | None:
-            async with self._database.read() as c:
-                row = await self._row(c, action_id, attempt)
-            return None if row is None else self._work(row, {})
-
-        work = await _patiently(begun)
+        work = await _patiently(lambda: self._intents.begun(action_id, attempt))
         if work is not None:
             await self._finish(work, done)
 
@@ -167,55 +99,6 @@ class Workshop:
         await _patiently(lambda: self._record(work, done.result, done.digests))
         if done.result.outcome is Outcome.SUCCEEDED:
             await asyncio.to_thread(shutil.rmtree, work.home / "work", ignore_errors=True)
-
-    async def _row(self, c: AsyncConnection, action_id: str, attempt: int) -> Any | None:
-        """Read an attempt that is under way; None if it is not, any more."""
-        wanted = {"action": action_id, "number": attempt, "key": f"{action_id}#{attempt}"}
-        return (await c.execute(statements.ATTEMPT, wanted)).one_or_none()
-
-    async def _begin(self, action_id: str, attempt: int, *, unless_begun: bool = False) -> Work | None:
-        """Commit the intent to run it; gives None if there is nothing to run any more."""
-        async with self._database.write() as c:
-            if c.dialect.name == "postgresql":  # two processes may meet here: the second has to see the first's intent
-                await c.execute(statements.LOCK_ACTION, {"action": action_id})
-            row = await self._row(c, action_id, attempt)
-            if row is None or (unless_begun and row.begun is not None):
-                return None
-            artifacts: dict[str, str] = {}
-            names = [artifact["name"] for artifact in row.declaration.get("input_artifacts", ())]
-            if names:
-                kept = sa.select(ARTIFACTS.c.name, ARTIFACTS.c.digest).where(ARTIFACTS.c.execution == row.execution)
-                artifacts = {found.name: found.digest for found in await c.execute(kept)}
-            work = self._work(row, artifacts)
-            if row.begun is None:
-                intent = records.intent_of(
-                    action_id, attempt, row.execution, row.file, host=self._host, now=self._clock(), hook=row.hook
-                )
-                known = {
-                    "configuration": work.configuration,
-                    "inputs": {name: artifacts[name] for name in names if name in artifacts},
-                    "external_id": external_id(work.declaration, work.key),
-                }
-                await c.execute(statements.INTENT, intent | known)
-        return work
-
-    def _work(self, row: Any, artifacts: Mapping[str, str]) -> Work:
-        declaration, mistakes = declared(row.category, row.declaration).resolved(row.variables)
-        asked = row.asked.get(row.name)
-        revision = Revision(id=asked["value"], ref=asked["value"]) if asked else None
-        if row.revision and declaration.kind is not ActionKind.SOURCE:
-            revision = Revision.model_validate(row.revision)
-        return Work(
-            action_id=row.id, attempt=row.attempt, execution_id=row.execution, pipeline=row.pipeline,
-            stage=row.stage_name, base=Path(row.base), declaration=declaration,
-            home=home_of(self._data, row.execution, row.place, row.name, row.attempt),
-            kind=(row.category, declaration.action_type_id.provider),
-            settings=Settings.model_validate(row.settings), configuration=declaration.configuration,
-            artifacts=artifacts, unresolved=" ".join(str(mistake) for mistake in mistakes), revision=revision,
-            sources=_revisions(row.sources), webhook=row.webhook,
-            asked_type=asked["type"] if asked else None, is_primary=row.place == 0, interrupted=row.begun is not None,
-            moved=row.host is not None and row.host != self._host.name,
-        )  # fmt: skip
 
     async def _carry_out(self, work: Work, cancelled: asyncio.Event) -> Result:
         make = self._providers.get(work.kind)
@@ -335,15 +218,6 @@ def keyed(progress: Progress, key: str) -> Progress:
     """Give the log tail the key by which the whole log is had."""
     tail = (progress.log or LogTail()).model_copy(update={"key": key})
     return progress.model_copy(update={"log": tail})
-
-
-def _revisions(sources: Mapping[str, Any]) -> dict[str, Revision]:
-    """Give the revisions that source actions fetched (an execution's `sources`), by their artifacts' names."""
-    return {
-        told["artifact"]: Revision.model_validate({key: told[key] for key in told.keys() & Revision.model_fields})
-        for told in sources.values()
-        if told.get("artifact")
-    }
 
 
 def _note(home: Path, sentence: str) -> None:

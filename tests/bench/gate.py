@@ -18,30 +18,38 @@ ANSWERS = 10
 
 
 def measure(root: Path, sizes: Sizes) -> Iterator[Figure]:
-    """Answer gates while few wait and while many do."""
-    for kind, server in servers(root, sizes):
-        yield from _measure(server, kind, sizes)
+    """Answer gates of a server at which many wait, in turn with those of one at which few do."""
+    answers = min(ANSWERS, sizes.waiting)
+    for (kind, many), (_, few) in zip(servers(root / "many", sizes), servers(root / "few", sizes), strict=True):
+        for each in (many, few):
+            _declare(each)
+            _wait_at_the_gate(each, answers)
+            _answer(each, answers)  # both have done everything once before anything is measured
+        idle, memory = many.idle(sizes.idle_seconds), many.memory()
+        _wait_at_the_gate(few, answers)
+        _wait_at_the_gate(many, sizes.waiting)
+        grown, busy = many.memory() - memory, many.idle(sizes.idle_seconds)
+        crowded, lonely = [], []
+        for _ in range(answers):
+            crowded += _answer(many, 1)
+            lonely += _answer(few, 1)
+        told = f"{kind}: {sizes.waiting:,} wait at a gate"
+        yield Figure(f"{told}: more memory than with none", max(0.0, grown), "MB")
+        yield Figure(f"{told}: idle CPU", busy, "%", idle, "none waits", aim=1)
+        yield Figure(f"{told}: answer to the next action, p50", percentile(crowded, 0.5), "ms",
+                     percentile(lonely, 0.5), f"at most {answers} wait", ratio_aim=2)  # fmt: skip
 
 
-def _measure(server: Served, kind: str, sizes: Sizes) -> Iterator[Figure]:
-    stamps = server.root / "stamps"
-    stamps.mkdir()
+def _declare(server: Served) -> None:
+    _stamps(server).mkdir()
     gate = {"name": "Approve", "actionTypeId": APPROVAL}
     after = {"name": "Ship", "actionTypeId": NOTHING,
-             "configuration": {"Stamp": f"{stamps}/#{{codepipeline.PipelineExecutionId}}"}}  # fmt: skip
+             "configuration": {"Stamp": f"{_stamps(server)}/#{{codepipeline.PipelineExecutionId}}"}}  # fmt: skip
     server.create(declaration("gate", {"Release": [gate], "Ship": [after]}, executionMode="PARALLEL"))
-    answers = min(ANSWERS, sizes.waiting)
-    _wait_at_the_gate(server, answers)
-    few = _answer(server, stamps, answers)
-    idle, memory = server.idle(sizes.idle_seconds), server.memory()
-    _wait_at_the_gate(server, sizes.waiting)
-    grown, busy = server.memory() - memory, server.idle(sizes.idle_seconds)
-    many = _answer(server, stamps, answers)
-    told = f"{kind}: {sizes.waiting:,} wait at a gate"
-    yield Figure(f"{told}: more memory than with none", max(0.0, grown), "MB")
-    yield Figure(f"{told}: idle CPU", busy, "%", idle, "none waits", aim=1)
-    yield Figure(f"{told}: answer to the next action, p50", percentile(many, 0.5), "ms", percentile(few, 0.5),
-                 f"{answers} wait", ratio_aim=2)  # fmt: skip
+
+
+def _stamps(server: Served) -> Path:
+    return server.root / "stamps"
 
 
 def _open(server: Served) -> list[tuple[str, str]]:
@@ -57,14 +65,14 @@ def _wait_at_the_gate(server: Served, count: int) -> None:
     server.until(lambda: len(_open(server)) == count, f"{count} wait")
 
 
-def _answer(server: Served, stamps: Path, count: int) -> list[float]:
+def _answer(server: Served, count: int) -> list[float]:
     """Approve some; gives the milliseconds from each answer until the action behind the gate began."""
     taken = []
     for execution, token in _open(server)[:count]:
         began = time.time()
         server.call("PutApprovalResult", pipelineName="gate", stageName="Release", actionName="Approve", token=token,
                     result={"summary": "yes", "status": "Approved"})  # fmt: skip
-        taken.append(1000 * (stamped(server, stamps / execution) - began))
+        taken.append(1000 * (stamped(server, _stamps(server) / execution) - began))
     return taken
 
 

@@ -60,7 +60,11 @@ def _costs(server: Served, taken: dict[str, list[float]]) -> None:
 
 
 def _fill(server: Served, model: str, wanted: int) -> None:
-    """Copy a finished execution with all that belongs to it until there are so many."""
+    """Copy a finished execution with all that belongs to it until there are so many.
+
+    PostgreSQL's own housekeeping would look at the grown tables within a minute or so; here it is asked to do so at
+    once, since until then it plans as if they were empty.
+    """
     with server.rows().begin() as c:
         have = c.scalar(sa.select(sa.func.count()).select_from(EXECUTIONS)) or 0
         p = PIPELINES.c
@@ -72,6 +76,8 @@ def _fill(server: Served, model: str, wanted: int) -> None:
             if copies:
                 c.execute(sa.insert(table), copies)
         c.execute(sa.update(PIPELINES).where(p.name == "growth").values(last_number=number + max(0, wanted - have)))
+        if c.dialect.name == "postgresql":
+            c.execute(sa.text("ANALYZE"))
 
 
 def _copied(row: Mapping[str, Any], model: str, number: int, *, own: bool) -> dict[str, Any]:

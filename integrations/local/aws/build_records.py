@@ -17,9 +17,9 @@ from integrations.local.actions import Progress
 from integrations.local.aws import names
 from integrations.local.engine import Engine
 from integrations.local.external import build_id
+from integrations.local.intents import home_of
 from integrations.local.states import State
 from integrations.local.tables import ACTIONS, ATTEMPTS, EXECUTIONS
-from integrations.local.work import home_of
 from integrations.specs.pipeline import ActionDeclaration
 
 

@@ -19,9 +19,9 @@ from integrations.local.aws.problems import Problem
 from integrations.local.deploy import RECORD
 from integrations.local.deploy_record import DeploymentRecord, LifecycleEvent, TargetRecord
 from integrations.local.engine import Engine
+from integrations.local.intents import home_of
 from integrations.local.states import State
 from integrations.local.tables import ACTIONS, ATTEMPTS, EXECUTIONS
-from integrations.local.work import home_of
 
 Given = Mapping[str, Any]
 AT_ONCE = 100

@@ -16,8 +16,8 @@ from integrations.local.aws import names
 from integrations.local.aws.endpoint import Operation
 from integrations.local.aws.problems import Problem
 from integrations.local.engine import Engine
+from integrations.local.intents import home_of
 from integrations.local.tables import ACTIONS, ATTEMPTS, EXECUTIONS
-from integrations.local.work import home_of
 from integrations.specs.pipeline import ActionDeclaration
 
 Given = Mapping[str, Any]
