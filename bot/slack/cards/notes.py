@@ -29,6 +29,10 @@ from bot.slack.cards.scene import ICONS, Scene
 from bot.slack.cards.stages import numbers, percent
 from bot.slack.content import Block, SlackContent
 
+_NOTICED = 0.1
+"""Seconds. Faster tests are no news."""
+_SLOWEST = 3
+
 
 def note(scene: Scene, event: Event) -> SlackContent | None:
     """Draw a note for the thread; None if this event has none, or it is overtaken."""
@@ -117,7 +121,7 @@ def _numbers(scene: Scene, event: StageFinished) -> list[str]:
         for action in (stage.actions if stage else ())
         if action.tests and (action.tests.total or action.tests.coverage)
         for line in [f"🧪 {bold(action.name)}: {measured(action.tests)}", *slowest(action.tests)]
-    ][:10]
+    ][:20]
 
 
 def measured(tests: TestReport) -> str:
@@ -132,11 +136,11 @@ def measured(tests: TestReport) -> str:
 
 
 def slowest(tests: TestReport) -> list[str]:
-    """Name the slowest tests in one line, if there are some to compare."""
-    if len(tests.slowest) < 2:
+    """Name the slowest tests, a line each, if there are some to compare and one is slow enough to be noticed."""
+    slow = [test for test in tests.slowest if test.seconds >= _NOTICED][:_SLOWEST]
+    if len(tests.slowest) < 2 or not slow:
         return []
-    named = ", ".join(f"{code(test.name, 80)} {duration(test.seconds)}" for test in tests.slowest)
-    return [say("card.slowest", tests=named)]
+    return [say("card.slowest"), *(f"• {duration(test.seconds)} {code(test.name, 80)}" for test in slow)]
 
 
 def notice(scene: Scene, event: Event, card: str | None) -> SlackContent | None:

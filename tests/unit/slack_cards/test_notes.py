@@ -97,7 +97,11 @@ def test_a_note_about_a_stage_has_its_tests_in_numbers() -> None:
 
 
 def test_a_note_about_a_stage_tells_coverage_and_the_slowest_tests() -> None:
-    slow = (SlowTest(name="test_x", seconds=61.0), SlowTest(name="test_b", seconds=0.4))
+    slow = (
+        SlowTest(name="test_x", seconds=61.0),
+        SlowTest(name="test_b", seconds=0.4),
+        SlowTest(name="test_c", seconds=0.01),
+    )
     coverage = Coverage(covered=1999, total=2000, branches_covered=3, branches_total=4)
     both = looks.REPORT.model_copy(update={"slowest": slow, "coverage": coverage})
     only = TestReport(coverage=Coverage(covered=0, total=0))
@@ -106,7 +110,9 @@ def test_a_note_about_a_stage_tells_coverage_and_the_slowest_tests() -> None:
     event = StageFinished(stage="Build", attempt=1, status=Status.SUCCEEDED, seconds=42)
     assert said(Purpose.THREAD, event, release).splitlines()[1:] == [
         "🧪 *U*: 41 passed, 2 failed, 1 skipped in 2.3s · 1999 of 2000 lines covered (99.9%), 3 of 4 branches",
-        "Slowest: `test_x` 1m 01s, `test_b` 0.4s",
+        "Slowest:",
+        "• 1m 01s `test_x`",
+        "• 0.4s `test_b`",
         "🧪 *C*: 0 of 0 lines covered (100%)",
     ]
 
