@@ -142,9 +142,7 @@ async def notify(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
 
 async def hush(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
     """End to notify. Whoever is not known could silence the whole household's, so it takes somebody who is."""
-    speaker = await desk.speaker(turn.voice)
-    if speaker.actor is None:
-        return Reply(tongue.say("voice.unpaired" if speaker.recognised else "voice.unrecognised"), turn.memory)
+    await wishing.person(desk, turn)
     await desk.notify(turn.voice, wanted=False)
     return Reply(tongue.say("alexa.notify.off"), turn.memory)
 

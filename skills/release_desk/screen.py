@@ -13,6 +13,12 @@ from skills.release_desk.speech import reports, stages_of
 from skills.release_desk.tongue import Tongue, readable, stage_name
 
 PAGE = "release"
+_COLOURS = {
+    Status.RUNNING: "#60a5fa", Status.WAITING: "#fbbf24", Status.STOPPING: "#fbbf24", Status.SUCCEEDED: "#4ade80",
+    Status.FAILED: "#f87171", Status.STOPPED: "#f87171", Status.UNKNOWN: "#f87171",
+}  # fmt: skip
+_GREY = "#9ca3af"
+_MOST_MESSAGE = 200
 _SIGNS = {
     Status.QUEUED: "○", Status.RUNNING: "◔", Status.WAITING: "◑", Status.STOPPING: "◔", Status.SUCCEEDED: "●",
     Status.FAILED: "✕", Status.STOPPED: "■", Status.SUPERSEDED: "»", Status.SKIPPED: "»", Status.UNKNOWN: "?",
@@ -25,7 +31,12 @@ def page(release: Release, tongue: Tongue) -> dict[str, Any]:
     total = sum(report.total for report in found)
     passed = sum(report.passed for report in found)
     lines = [
-        {"sign": _SIGNS[stage.status], "text": stage_name(stage.name), "status": _stage(stage.status, tongue)}
+        {
+            "sign": _SIGNS[stage.status],
+            "colour": _COLOURS.get(stage.status, _GREY),
+            "text": stage_name(stage.name),
+            "status": _stage(stage.status, tongue),
+        }
         for stage in stages_of(release)
     ]
     gate = release.run.open_gate if release.run and release.active else None
@@ -35,7 +46,7 @@ def page(release: Release, tongue: Tongue) -> dict[str, Any]:
         "status": _status(release.status, tongue),
         "stages": lines,
         "tests": readable(tongue.say("alexa.screen.tests", passed=passed, n=total)) if found else "",
-        "gate": readable(tongue.say("alexa.screen.gate", stage=stage_name(gate[0].name))) if gate else "",
+        "gate": gate[2].message[:_MOST_MESSAGE] if gate else "",
     }
 
 
@@ -51,11 +62,16 @@ def document() -> dict[str, Any]:
     stage = {
         "type": "Container",
         "direction": "row",
-        "items": [_text("${data.sign}", width="8vw"), _text("${data.text}", width="50vw"), _text("${data.status}")],
+        "items": [
+            _text("${data.sign}", width="7vw", color="${data.colour}"),
+            _text("${data.text}", width="45vw"),
+            _text("${data.status}", color="${data.colour}"),
+        ],
     }
     return {
         "type": "APL",
         "version": "1.8",
+        "theme": "dark",
         "mainTemplate": {
             "parameters": ["payload"],
             "items": [
@@ -65,7 +81,7 @@ def document() -> dict[str, Any]:
                     "height": "100vh",
                     "padding": "4vw",
                     "items": [
-                        _text("${payload.release.title}", fontSize="6vh", fontWeight="bold"),
+                        _text("${payload.release.title}", fontSize="8vh", fontWeight="bold"),
                         _text("${payload.release.status}"),
                         {
                             "type": "Sequence",
@@ -83,7 +99,7 @@ def document() -> dict[str, Any]:
 
 
 def _text(text: str, **style: Any) -> dict[str, Any]:
-    return {"type": "Text", "text": text, "fontSize": "4vh", "paddingBottom": "1vh"} | style
+    return {"type": "Text", "text": text, "fontSize": "6vh", "paddingBottom": "1vh"} | style
 
 
 def _stage(status: Status, tongue: Tongue) -> str:

@@ -5,6 +5,7 @@ Honest: what is starting is not done, what nobody knows is called unknown. For t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from bot.core.changes import scope
@@ -15,6 +16,7 @@ from bot.core.voice import Plan
 from skills.release_desk.tongue import Ssml, Tongue, stage_name, together
 
 _MOST_RELEASES = 3
+_LONGEST_TEST = 120
 _MOST_PLACES = 5
 _ENDED_BADLY = frozenset({Status.FAILED, Status.STOPPED, Status.SUPERSEDED, Status.UNKNOWN})
 
@@ -173,8 +175,15 @@ def tests(release: Release, tongue: Tongue) -> Ssml:
         if skipped:
             how_it_is = Ssml(f"{how_it_is}, {tongue.say('alexa.tests.skipped', n=skipped)}")
     of = tongue.say("alexa.tests.of", label=tongue.label(release))
-    named = tongue.say("alexa.tests.first", test=stage_name(first.name)[:100]) if failed and first else ""
+    named = tongue.say("alexa.tests.first", test=_test_name(first.name)) if failed and first else ""
     return together(of, Ssml(f"{how_it_is}."), named)
+
+
+def _test_name(name: str) -> str:
+    """Give what a test says that it tests: `a round price` of `tests.test_prices.Prices.test_a_round_price`."""
+    own = name if " " in name else re.split(r"::|[./]", name)[-1] or name
+    words = stage_name(own)
+    return (words.removeprefix("test ") or words)[:_LONGEST_TEST]
 
 
 def read_back(plan: Plan, tongue: Tongue, *, build: int | None = None) -> Ssml:

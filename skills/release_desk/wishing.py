@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bot.core.commands import Accepted
+from bot.core.errors import Refused
 from bot.core.voice import PinResult, PinWanted, Tap, VoiceDesk
+from bot.core.wording import say
 from skills.release_desk import asking, speech
 from skills.release_desk.reply import Reply, Verify
 from skills.release_desk.tongue import Tongue
@@ -14,6 +16,7 @@ async def wish(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
     """Complete a wish, let the desk plan it, and read it back. Nothing changes yet."""
     place = asking.place(turn, tongue)
     if isinstance(place, Reply):
+        await person(desk, turn)  # whoever may wish for nothing is not asked what for
         return place
     wanted = asking.intent_of(turn)
     assert wanted.verb is not None
@@ -49,6 +52,13 @@ async def resumed(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
         return Reply(tongue.say("alexa.pin.failed"), Memory(staying=turn.memory.staying))
     pin = PinResult(status=result["status"], reason=result.get("reason"))
     return await confirm(desk, turn, plan, tongue, pin)
+
+
+async def person(desk: VoiceDesk, turn: Turn) -> None:
+    """Refuse a voice that is nobody's."""
+    speaker = await desk.speaker(turn.voice)
+    if speaker.actor is None:
+        raise Refused("voice", say("voice.unpaired" if speaker.recognised else "voice.unrecognised"))
 
 
 async def drop(desk: VoiceDesk, turn: Turn) -> None:

@@ -124,7 +124,6 @@ MESSAGES: dict[str, str] = {
     "alexa.slow.wish": "Ich habe noch keine Antwort, und nichts wurde geändert. Soll ich noch einmal nachsehen?",
     "alexa.incident": "Bei uns ist etwas Unerwartetes schiefgegangen. Es ist notiert als Vorfall {incident}.",
     # the screen
-    "alexa.screen.gate": "Wartet auf eine Genehmigung: {stage}",
     "alexa.screen.queued": "noch nicht begonnen",
     "alexa.screen.tests": "{passed} von {n} Tests bestanden",
     # what the desk answers

@@ -120,7 +120,6 @@ MESSAGES: dict[str, str] = {
     "alexa.slow.wish": "I have not heard back yet, and nothing was changed. Shall I look again?",
     "alexa.incident": "Something unexpected went wrong on our side. It is noted as incident {incident}.",
     # the screen and the command line
-    "alexa.screen.gate": "Waits for an approval: {stage}",
     "alexa.screen.queued": "not begun yet",
     "alexa.screen.tests": "{passed} of {n} tests passed",
     "alexa.cli.help": "The Alexa skill.",

@@ -157,7 +157,7 @@ def test_a_failure_has_its_cause_and_claims_no_more_than_is_known() -> None:
 
 def test_the_first_failing_test_is_named_as_words() -> None:
     assert readable(speech.tests(release(), Tongue("en", Vocabulary()))) == (
-        "shop 12: 1 of 4 tests failed. The first is test prices test rounds<up>."
+        "shop 12: 1 of 4 tests failed. The first is rounds<up>."
     )
 
 
@@ -206,8 +206,13 @@ def test_the_screen_shows_only_what_the_page_has() -> None:
     of_page = {f"payload.{screen.PAGE}.{name}" for name in page}
     of_stage = {f"data.{name}" for name in page["stages"][0]}
     assert bound == of_page | of_stage
-    assert page["stages"][0] == {"sign": "✕", "text": "integration tests", "status": "failed"}
-    assert (page["tests"], page["gate"]) == ("2 of 4 tests passed", "Waits for an approval: approval")
+    assert page["stages"][0] == {
+        "sign": "✕",
+        "colour": "#f87171",
+        "text": "integration tests",
+        "status": "failed",
+    }
+    assert (page["tests"], page["gate"]) == ("2 of 4 tests passed", "go?")
 
 
 # What goes wrong.
