@@ -21,6 +21,7 @@ from integrations.aws.backend import AwsBackend
 from integrations.aws.clients import ANY_SERVICE, Clients
 from integrations.aws.details.looking import Details
 from integrations.aws.pace import Pace
+from integrations.aws.permissions import OPERATIONS
 from integrations.aws.target import AwsTarget
 from integrations.local import starts
 from integrations.local.backend import LocalBackend
@@ -181,6 +182,7 @@ async def aws_world(root: Path, backend: LocalBackend, clock: Clock) -> AsyncIte
 
         try:
             yield World(aws, target, None, clock, inner.say, inner.gate_text, declare, starts_anew=True)
+            assert clients.called <= set(OPERATIONS), "the policy of `sayso aws policy` would not allow this"
         finally:
             aws.close()
             await clients.close()

@@ -18,6 +18,7 @@ from bot.store.migrate import migrate
 from integrations.aws.backend import AwsBackend
 from integrations.aws.clients import ANY_SERVICE, Clients
 from integrations.aws.pace import Pace
+from integrations.aws.permissions import OPERATIONS
 from integrations.aws.target import AwsTarget
 from integrations.local import MIGRATIONS, VERSION_TABLE, starts
 from integrations.local.backend import LocalBackend
@@ -63,6 +64,7 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
             )  # fmt: skip
             backend = AwsBackend(clients, now, poll=0.1, together=0.05)
             yield Shop(local, other_side, proxy, backend)
+            assert clients.called <= set(OPERATIONS), "the policy of `sayso aws policy` would not allow this"
             backend.close()
             await clients.close()
     finally:

@@ -17,6 +17,7 @@ from integrations.aws.backend import AwsBackend
 from integrations.aws.clients import ANY_SERVICE, Clients
 from integrations.aws.details.looking import Details
 from integrations.aws.pace import Pace
+from integrations.aws.permissions import OPERATIONS
 from integrations.aws.target import AwsTarget
 from integrations.local.deploy import DeploymentGroup, DeploymentTarget
 from integrations.local.target import LocalTarget
@@ -91,6 +92,7 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
         )  # fmt: skip
         backend = AwsBackend(clients, clock, details=Details(clients, clock), poll=0.05, together=0.0)
         yield Watched(world, backend, clients, clock)
+        assert clients.called <= set(OPERATIONS), "the policy of `sayso aws policy` would not allow this"
         backend.close()
         await clients.close()
 
