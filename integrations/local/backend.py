@@ -62,7 +62,10 @@ class LocalBackend:
         """Take what it runs on; the pipelines of `targets` are known from the start."""
         host = this_host()
         machine = Machine(data, host, os.environ, clock)
-        known = builtin_providers(machine) | plugged_providers(machine) | dict(providers or {})
+        builtin = builtin_providers(machine)
+        known = builtin | plugged_providers(machine) | dict(providers or {})
+        self.kinds, self.own_kinds = frozenset(known), frozenset(builtin)
+        """Categories and providers of the actions that can run here, and those of them that need no plug-in."""
         self._engine = Engine(
             database, data, known, host=host, clock=clock, new_id=new_id, slots=slots, sharing=sharing
         )

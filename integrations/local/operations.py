@@ -37,6 +37,7 @@ from integrations.local.refusals import (
 )
 from integrations.local.states import ACTIVE, Direction, Hook
 from integrations.local.tables import ACTIONS, ATTEMPTS, DEFINITIONS, EXECUTIONS, PIPELINES, STAGES
+from integrations.local.tags import fitting_tags
 from integrations.specs.pipeline import PipelineDeclaration, declare
 
 
@@ -49,9 +50,15 @@ class CodePipeline:
     def __init__(self, engine: Engine, settings: Mapping[str, Any]) -> None:
         self._engine, self._settings = engine, settings
 
-    async def create_pipeline(self, declaration: Mapping[str, Any]) -> PipelineRecord:
-        """Make a pipeline; raises `BadFile`, `PipelineNameInUse`. It doesn't start by itself, as on AWS."""
+    async def create_pipeline(
+        self, declaration: Mapping[str, Any], tags: Mapping[str, str] | None = None
+    ) -> PipelineRecord:
+        """Make a pipeline; raises `BadFile`, `PipelineNameInUse`, `InvalidTags`, `TooManyTags`.
+
+        It doesn't start by itself, as on AWS.
+        """
         pipeline = declare(dict(declaration), "pipeline")
+        marked = fitting_tags(tags or {}, tags or {})
         p = PIPELINES.c
         async with self._engine.database.write() as c:
             same = sa.select(p.deleted).where(p.name == pipeline.name, p.version > 0)
@@ -61,6 +68,8 @@ class CodePipeline:
             again = f"#{len(past) + 1}" if past else ""
             place = Home(f"{API}:{pipeline.name}{again}", str(self._engine.data), self._settings, API)
             await self._engine.define(c, place, pipeline)
+            if marked:
+                await c.execute(sa.update(PIPELINES).where(p.file == place.file).values(tags=marked))
         return await self.get_pipeline(pipeline.name)
 
     async def update_pipeline(self, declaration: Mapping[str, Any]) -> PipelineRecord:

@@ -21,6 +21,14 @@ class PipelineExecutionNotFound(RunNotFound):
     """This pipeline has no such run on this machine."""
 
 
+class InvalidTags(BadInput):
+    """These tags can't be set."""
+
+
+class TooManyTags(BadInput):
+    """A pipeline can't have as many tags."""
+
+
 class StageNotFound(BackendError):
     """This pipeline has no such stage."""
 

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from integrations.local.aws import names
+from integrations.local.aws.deployment_records import Deployment, find_deployment
 from integrations.local.aws.endpoint import Operation
 from integrations.local.aws.paging import Pages
 from integrations.local.aws.problems import Problem
-from integrations.local.deploy import RECORD
 from integrations.local.deploy_record import DeploymentRecord, LifecycleEvent, TargetRecord
 from integrations.local.engine import Engine
-from integrations.local.intents import home_of
 from integrations.local.states import State
-from integrations.local.tables import ACTIONS, ATTEMPTS, EXECUTIONS
+from integrations.local.tables import ATTEMPTS
 
 Given = Mapping[str, Any]
 AT_ONCE = 100
@@ -29,24 +22,6 @@ STATUS: Mapping[State | None, str] = {
     None: "InProgress", State.SUCCEEDED: "Succeeded", State.FAILED: "Failed", State.ABANDONED: "Stopped",
     State.UNKNOWN: "Failed",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """One attempt of a CodeDeploy action."""
-
-    id: str
-    application: str
-    group: str
-    state: State | None
-    """None while it is under way."""
-    detail: str
-    begun: datetime
-    ended: datetime | None
-    bundle: str
-    """Digest of the artifact that it deploys."""
-    record: DeploymentRecord | None
-    """None before it has begun, and if it never could."""
 
 
 class DeploymentOperations:
@@ -105,36 +80,11 @@ class DeploymentOperations:
         return {"deploymentTargets": [_target(deployment, known[name]) for name in asked]}
 
     async def _find(self, given: Given) -> Deployment:
-        t, a = ATTEMPTS.c, ACTIONS.c
-        query = (
-            sa.select(t.external_id, t.attempt, t.state, t.detail, t.begun, t.ended, t.configuration, t.inputs,
-                      t.execution, a.place, a.name)
-            .join(ACTIONS, t.action == a.id)
-            .join(EXECUTIONS, t.execution == EXECUTIONS.c.id)
-            .where(t.external_id == given["deploymentId"], a.category == "Deploy")
-        )  # fmt: skip
-        async with self._engine.database.read() as c:
-            row = (await c.execute(query)).first()
-        if row is None:
+        deployment = await find_deployment(self._engine, ATTEMPTS.c.external_id == given["deploymentId"])
+        if deployment is None:
             sentence = f"The deployment {given['deploymentId']} is not known on this machine."
             raise Problem("DeploymentDoesNotExistException", sentence)
-        file = home_of(self._engine.data, row.execution, row.place, row.name, row.attempt) / RECORD
-        record = await asyncio.to_thread(_read, file)
-        state = State(row.state) if row.state else None
-        if record is not None and state is not None:
-            record = record.settled()
-        return Deployment(
-            id=row.external_id, application=row.configuration.get("ApplicationName", ""),
-            group=row.configuration.get("DeploymentGroupName", ""), state=state, detail=row.detail, begun=row.begun,
-            ended=row.ended, bundle=next(iter(row.inputs.values()), ""), record=record,
-        )  # fmt: skip
-
-
-def _read(file: Path) -> DeploymentRecord | None:
-    try:
-        return DeploymentRecord.model_validate_json(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
+        return deployment
 
 
 def _begun(deployment: Deployment) -> DeploymentRecord:

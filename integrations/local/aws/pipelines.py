@@ -12,9 +12,8 @@ from integrations.local.aws import names
 from integrations.local.aws import pipeline_shapes as shapes
 from integrations.local.aws.endpoint import Operation
 from integrations.local.aws.paging import Pages
-from integrations.local.aws.problems import Problem
+from integrations.local.aws.tagging import by_key
 from integrations.local.operations import CodePipeline
-from integrations.local.refusals import PipelineNotFound
 from integrations.local.states import Direction, Hook
 
 Given = Mapping[str, Any]
@@ -37,15 +36,14 @@ class PipelineOperations:
             "ListActionExecutions": self.actions, "ListRuleExecutions": self.rules,
             "PutApprovalResult": self.approve, "RetryStageExecution": self.retry, "RollbackStage": self.roll_back,
             "OverrideStageCondition": self.override, "EnableStageTransition": self.enable,
-            "DisableStageTransition": self.disable, "ListTagsForResource": self.tags,
+            "DisableStageTransition": self.disable,
         }  # fmt: skip
 
     async def create(self, given: Given) -> Given:
         """CreatePipeline."""
-        if given.get("tags"):
-            raise Problem("InvalidTagsException", "Pipelines on this machine keep no tags. Leave them out.")
-        record = await self._engine.create_pipeline(given["pipeline"])
-        return {"pipeline": shapes.declaration(record)}
+        tags = by_key(given.get("tags", ()))
+        record = await self._engine.create_pipeline(given["pipeline"], tags)
+        return {"pipeline": shapes.declaration(record), "tags": given.get("tags") or None}
 
     async def get(self, given: Given) -> Given:
         """GetPipeline."""
@@ -176,14 +174,6 @@ class PipelineOperations:
             given["pipelineName"], given["stageName"], Direction(given["transitionType"]), given["reason"],
             self._caller,
         )  # fmt: skip
-
-    async def tags(self, given: Given) -> Given:
-        """ListTagsForResource: none, see CreatePipeline; tools that keep infrastructure as code ask all the same."""
-        try:
-            await self._engine.get_pipeline(given["resourceArn"].rpartition(":")[2])
-        except PipelineNotFound as error:
-            raise Problem("ResourceNotFoundException", error.sentence) from error
-        return {"tags": []}
 
 
 def _of_one(given: Given) -> tuple[str | None, bool]:

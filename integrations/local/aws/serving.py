@@ -10,6 +10,8 @@ from datetime import datetime
 from pydantic import SecretStr
 
 from integrations.local.aws import names
+from integrations.local.aws.action_targets import ActionTargetOperations
+from integrations.local.aws.action_types import ActionTypeOperations
 from integrations.local.aws.build_records import Builds
 from integrations.local.aws.builds import BuildOperations
 from integrations.local.aws.deployments import DeploymentOperations
@@ -20,6 +22,7 @@ from integrations.local.aws.outbox import Outbox
 from integrations.local.aws.paging import Pages
 from integrations.local.aws.pipelines import PipelineOperations
 from integrations.local.aws.signature import Verifier
+from integrations.local.aws.tagging import TagOperations
 from integrations.local.aws.targets import read_targets
 from integrations.local.backend import LocalBackend
 from integrations.local.engine import Engine
@@ -39,10 +42,17 @@ async def open_endpoint(
     """
     engine, caller = backend.engine, f"arn:aws:iam::{names.ACCOUNT}:user/{key_id.get_secret_value()}"
     pipelines = PipelineOperations(backend.codepipeline, Pages(secret), caller, engine.new_id)
+    pages = Pages(secret)
+    table = {
+        **pipelines.table(),
+        **TagOperations(engine, pages).table(),
+        **ActionTargetOperations(engine, pages).table(),
+        **ActionTypeOperations(backend.kinds, backend.own_kinds).table(),
+    }
     builds = BuildOperations(Builds(engine), Pages(secret, "InvalidInputException"))
     deployments, logs = DeploymentOperations(engine, Pages(secret)), LogOperations(engine)
     services = [
-        Service(await asyncio.to_thread(load_model, "codepipeline"), pipelines.table()),
+        Service(await asyncio.to_thread(load_model, "codepipeline"), table),
         Service(await asyncio.to_thread(load_model, "codebuild"), builds.table(), "InvalidInputException"),
         Service(await asyncio.to_thread(load_model, "codedeploy"), deployments.table()),
         Service(await asyncio.to_thread(load_model, "logs"), logs.table(), "InvalidParameterException"),

@@ -109,6 +109,32 @@ async def test_a_failed_deployment_shows_its_targets_and_what_the_failing_script
         await world.deployment("batch_get_deployment_targets", deploymentId=id_, targetIds=["four"])
     by_cli = await world.cli("get-deployment", "--deployment-id", id_, service="deploy")
     assert by_cli["deploymentInfo"]["status"] == "Failed"
+    await targets_of_its_action(world, run)
+
+
+async def targets_of_its_action(world: AwsWorld, run: str) -> None:
+    """See the same by the execution of the action."""
+    answer = await world.call("list_action_executions", pipelineName="shop", filter={"pipelineExecutionId": run})
+    attempts = {each["actionName"]: each["actionExecutionId"] for each in answer["actionExecutionDetails"]}
+    told = await world.cli("list-deploy-action-execution-targets", "--action-execution-id", attempts["Do"])
+    one, two, three = told["targets"]
+    assert [(each["targetId"], each["status"]) for each in (one, two, three)] == [
+        ("one", "Succeeded"), ("two", "Failed"), ("three", "Skipped"),
+    ]  # fmt: skip
+    assert one["startTime"] <= one["endTime"] and "startTime" not in three
+    assert "ended with exit code 7" in two["events"][-1]["context"]["message"]
+    asked: dict[str, Any] = {"pipelineName": "shop", "actionExecutionId": attempts["Do"]}
+    failed = {"filters": [{"name": "TARGET_STATUS", "values": ["Failed", "Skipped"]}]}
+    operation = "list_deploy_action_execution_targets"
+    page = await world.call(operation, **asked, **failed, maxResults=1)
+    rest = await world.call(operation, **asked, **failed, maxResults=1, nextToken=page["nextToken"])
+    assert [each["targetId"] for each in (*page["targets"], *rest["targets"])] == ["two", "three"]
+    assert "nextToken" not in rest
+    nowhere = "ActionExecutionNotFoundException"
+    assert await world.refused(operation, actionExecutionId=attempts["Checkout"]) == nowhere
+    assert await world.refused(operation, actionExecutionId="nothing") == nowhere
+    assert await world.refused(operation, **{**asked, "pipelineName": "bank"}) == "PipelineNotFoundException"
+    assert await world.refused(operation, **asked, nextToken="eA==") == "InvalidNextTokenException"
 
 
 async def test_a_deployment_is_seen_while_it_goes_on_and_after_it_was_abandoned(world: AwsWorld) -> None:

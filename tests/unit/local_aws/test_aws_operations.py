@@ -114,7 +114,7 @@ async def test_each_modelled_refusal_has_its_exception(world: AwsWorld) -> None:
     broken = world.declaration("broken")
     broken["stages"][1]["name"] = "Source"
     assert await world.refused("create_pipeline", pipeline=broken) == "InvalidStageDeclarationException"
-    tags = [{"key": "a", "value": "b"}]
+    tags = [{"key": "a", "value": "b"}, {"key": "a", "value": "c"}]
     assert await world.refused("create_pipeline", pipeline=broken, tags=tags) == "InvalidTagsException"
 
     assert await world.refused("start_pipeline_execution", name="bank") == "PipelineNotFoundException"
@@ -138,12 +138,6 @@ async def test_each_modelled_refusal_has_its_exception(world: AwsWorld) -> None:
     assert await world.refused("put_approval_result", **answer) == "ApprovalAlreadyCompletedException"
     await world.status("shop", run, "Succeeded")
     assert await world.refused("stop_pipeline_execution", **shop, **this) == "PipelineExecutionNotStoppableException"
-    assert await world.refused("list_tags_for_resource", resourceArn="arn:aws:codepipeline:l:000000000000:bank") == (
-        "ResourceNotFoundException"
-    )
-    assert (await world.call("list_tags_for_resource", resourceArn="arn:aws:codepipeline:l:000000000000:shop")) == {
-        "tags": []
-    }
     assert await world.refused("get_job_details", jobId=NOBODY) == "UnknownOperationException"
 
 
