@@ -29,6 +29,7 @@ def _below() -> None:
 
 def build(
     out: Annotated[Path, typer.Option("--out", help=say("alexa.cli.out"))] = Path("skill-package"),
+    function: Annotated[str, typer.Option("--lambda", metavar="ARN", help=say("alexa.cli.lambda"))] = "",
     check: Annotated[bool, typer.Option("--check", help=say("alexa.cli.check"))] = False,
 ) -> None:
     """Write or check the skill's package."""
@@ -40,11 +41,13 @@ def build(
     settings = read_settings()
     words = load_catalogue(settings.config, targets(backend_plugins())).vocabulary()
     url = str(settings.public_url or _NOWHERE).rstrip("/")
-    if not url.startswith("https://"):
+    if not function and not url.startswith("https://"):
         raise BadInput(say("alexa.cli.https", url=url), fix=say("alexa.cli.https.fix"))
-    files = package(words, f"{url}/alexa")
+    if function and not function.startswith("arn:"):
+        raise BadInput(say("alexa.cli.arn", arn=function))
+    files = package(words, function or f"{url}/alexa")
     to = console()
-    if settings.public_url is None:
+    if settings.public_url is None and not function:
         to.print(say("alexa.cli.no_url"), markup=False)
     if check:
         stale = [name for name, text in files.items() if not _is(out / name, text)]

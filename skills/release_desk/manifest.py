@@ -14,8 +14,8 @@ EVENTS = ("SKILL_DISABLED", "SKILL_PERMISSION_CHANGED", "SKILL_PROACTIVE_SUBSCRI
 
 
 def manifest(url: str) -> dict[str, Any]:
-    """Give the JSON of `skill.json`; `url` is the server's `/alexa`, with https."""
-    endpoint = {"uri": url, "sslCertificateType": "Trusted"}
+    """Give the JSON of `skill.json`; `url` is the server's `/alexa`, with https, or the ARN of the Lambda relay."""
+    endpoint = {"uri": url, "sslCertificateType": "Trusted"} if url.startswith("https://") else {"uri": url}
     return {
         "manifest": {
             "manifestVersion": "1.0",

@@ -126,6 +126,8 @@ MESSAGES: dict[str, str] = {
     "alexa.cli.build": "Write the skill's package for Amazon: interaction models and manifest, with the catalogue's names.",
     "alexa.cli.out": "Where to put the package.",
     "alexa.cli.check": "Write nothing; fail if the package there is not what would be written.",
+    "alexa.cli.lambda": "Let Alexa call this Lambda function, which hands its requests on, in place of the server's own address.",
+    "alexa.cli.arn": "“{arn}” is not the ARN of a Lambda function, as arn:aws:lambda:eu-west-1:123456789012:function:sayso-alexa-relay.",
     "alexa.cli.built": "Wrote {n} file into {folder}.|Wrote {n} files into {folder}.",
     "alexa.cli.current": "{folder} is up to date.",
     "alexa.cli.stale": "{folder} is not up to date: {files}. Run: sayso alexa build",

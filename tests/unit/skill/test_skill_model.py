@@ -139,6 +139,11 @@ def test_the_command_writes_the_package_and_says_when_it_is_old(
     assert run.invoke(build(), command).exit_code == 0
     assert run.invoke(build(), [*command, "--check"]).exit_code == 0
     assert "https://bot.example/alexa" in (out / "skill.json").read_text()
+    relay = "arn:aws:lambda:eu-west-1:123456789012:function:sayso-alexa-relay"
+    assert run.invoke(build(), [*command[:2], "--out", str(tmp_path / "relayed"), "--lambda", relay]).exit_code == 0
+    made = json.loads((tmp_path / "relayed" / "skill.json").read_text())["manifest"]
+    assert made["apis"]["custom"]["endpoint"] == made["events"]["endpoint"] == {"uri": relay}
+    assert "is not the ARN" in str(run.invoke(build(), [*command, "--lambda", "sayso-relay"]).exception)
     declared.write_text(
         SAYSO_TOML.replace(
             "[services.checkout.target]", '[services.checkout]\naliases = ["till"]\n[services.checkout.target]'
