@@ -90,10 +90,13 @@ class CodeBuildRunner:
         plan = json.loads((work.folder / "plan.json").read_text())
         story = BuildStory(attempt.folder / "src", spec, plan)
         await work.follow(story)
-        if left := await work.end():
-            assert work.log is not None
-            work.log.say(f"{left} processes that the build left behind were ended")
-        return await self._result(attempt, work, story)
+        async with work.ending() as earlier:
+            if earlier is not None:
+                return earlier
+            if left := await work.end():
+                assert work.log is not None
+                work.log.say(f"{left} processes that the build left behind were ended")
+            return await self._result(attempt, work, story)
 
     async def _result(self, attempt: Attempt, work: Driven, story: BuildStory) -> Result:
         assert work.log is not None

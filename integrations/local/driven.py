@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import fcntl
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from bot.core.errors import BadFile, SaysoError
 from integrations.local.actions import Attempt, ErrorCode, Outcome, Progress, Result
@@ -153,6 +154,17 @@ class Driven:
             await asyncio.to_thread(self.log.pump, last=True)
         await asyncio.to_thread(self.remove_traces)
 
+    @contextlib.asynccontextmanager
+    async def ending(self) -> AsyncIterator[Result | None]:
+        """Let only one make a result of what the driver left; gives the result if another one has.
+
+        Several follow a driver where servers took it over from each other although none of them was dead.
+        """
+        with (self.folder / "ending").open("w") as lock:
+            while not _locked(lock):  # noqa: ASYNC110 - nobody tells when it is free
+                await asyncio.sleep(TAIL_EVERY / 10)
+            yield await asyncio.to_thread(self.earlier_result)
+
     async def finish(self, result: Result) -> Result:
         """Keep the result before anything that it was made from may go."""
         if self.folder.exists():
@@ -160,7 +172,12 @@ class Driven:
         return result
 
     async def failed(self, problem: SaysoError | OSError) -> Result:
-        """Make a failed result of what could not be prepared; every mistake stands in the log, the first is told."""
+        """Make a failed result of what could not be prepared; every mistake stands in the log, the first is told.
+
+        Where another one has brought it to its end, and taken away what was looked for, that end counts.
+        """
+        if earlier := await asyncio.to_thread(self.earlier_result):
+            return earlier
         code = ErrorCode.SYSTEM_UNAVAILABLE if isinstance(problem, OSError) else ErrorCode.CONFIGURATION
         if isinstance(problem, OSError):
             name = Path(str(problem.filename)).name if problem.filename else "the work folder"
@@ -180,6 +197,14 @@ class Driven:
             self.attempt.log.parent.mkdir(parents=True, exist_ok=True)
             with self.attempt.log.open("a", errors="replace") as log:
                 log.writelines(f"[Sayso] {line}\n" for line in text.splitlines())
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def lost_result(lost: Lost, last_seen: str = "") -> Result:

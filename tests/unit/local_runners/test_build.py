@@ -448,6 +448,21 @@ async def test_whenever_the_server_is_killed_the_build_runs_exactly_once(bench: 
     assert bench.processes() == []
 
 
+async def test_several_that_follow_one_build_tell_the_same_end(bench: Any) -> None:
+    """As servers that took it over from each other although none of them is dead."""
+    source = bench.tree(
+        "code", {"buildspec.yml": spec("echo . >>../runs\nsleep 0.2\ntouch made", "artifacts: {files: [made]}")}
+    )
+    attempt = bench.attempt({"Code": source}, outputs=("Made",))
+    first = asyncio.create_task(runner(bench).perform(attempt, interrupted=False))
+    await bench.until((bench.tmp / "attempt-1" / "driver" / "process" / "process.json").exists)
+    others = [asyncio.create_task(runner(bench).perform(attempt, interrupted=True)) for _ in range(4)]
+    results = [await first, *await asyncio.gather(*others)]
+    assert {(one.outcome, one.detail) for one in results} == {(Outcome.SUCCEEDED, results[0].detail)}
+    assert {str(one.outputs) for one in results} == {str(results[0].outputs)}
+    assert (bench.tmp / "attempt-1" / "runs").read_text() == ".\n"
+
+
 async def test_a_build_that_vanished_with_the_server_is_interrupted(bench: Any) -> None:
     source = bench.tree("code", {"buildspec.yml": spec("touch ../runs; sleep 600")})
     server = start_elsewhere(bench)
