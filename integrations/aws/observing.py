@@ -29,6 +29,8 @@ class Detail:
     log: LogTail | None = None
     url: str | None = None
     gate: Gate | None = None
+    plan: str | None = None
+    """What a later action is going to do, for whoever is asked before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +132,23 @@ def _actions(look: Look, stage: Answer) -> Any:
 
     def shown(rows: Mapping[str, Answer]) -> tuple[Action, ...]:
         inside = sorted(stage.get("actions", ()), key=lambda each: each.get("runOrder", 1))
-        return tuple(_action(each, rows.get(each["name"]), look.details) for each in inside)
+        plans = []
+        for each in inside:
+            more = look.details.get(rows.get(each["name"], {}).get("actionExecutionId", ""))
+            if more is not None and more.plan:
+                plans.append(say("aws.gate.plan", name=each["name"], plan=more.plan))
+        actions = (_action(each, rows.get(each["name"]), look.details) for each in inside)
+        return tuple(_told(action, plans) for action in actions)
 
     return shown
+
+
+def _told(action: Action, plans: Sequence[str]) -> Action:
+    """Tell whoever is asked what is going to be done: what their stage has planned so far."""
+    if action.gate is None or not plans:
+        return action
+    message = "\n".join(filter(None, (action.gate.message, *plans)))
+    return action.model_copy(update={"gate": action.gate.model_copy(update={"message": message})})
 
 
 def _action(declared: Answer, row: Answer | None, details: Mapping[str, Detail]) -> Action:

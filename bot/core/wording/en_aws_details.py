@@ -40,6 +40,7 @@ MESSAGES: Mapping[str, str] = {
     "aws.change.import": "one imported resource|{n} imported resources",
     "aws.change.other": "one other change|{n} other changes",
     "aws.changes.replaced": "{changes}; replaced: {names}",
+    "aws.gate.plan": "{name}: {plan}.",
     "aws.ecs.failing": "one task has failed to start so far|{n} tasks have failed to start so far",
     # What can't be read
     "aws.missing": "{what} can't be shown: {why}",

@@ -60,8 +60,8 @@ def read_change_set(found: Answer) -> Detail:
     told = names(parts, joined="names.and")
     if replaced:
         shown = ", ".join(replaced[:_NAMED]) + (", …" if len(replaced) > _NAMED else "")
-        return Detail(detail=say("aws.changes.replaced", changes=told, names=shown))
-    return Detail(detail=told)
+        told = say("aws.changes.replaced", changes=told, names=shown)
+    return Detail(detail=told, plan=told)
 
 
 def read_events(events: Sequence[Answer], since: datetime, until: datetime | None) -> Detail:

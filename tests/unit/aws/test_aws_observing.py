@@ -11,6 +11,7 @@ import pytest
 from bot.core.errors import Conflict
 from bot.core.model import Decision, HeldBy, Release, Run, Status
 from integrations.aws.answers import decision_of, plain_reason, summary_of
+from integrations.aws.details.cloudformation import read_change_set
 from integrations.aws.observing import Look, run_of
 from tests.support.waiting import until
 from tests.unit.aws.conftest import TARGET, Shop
@@ -81,6 +82,19 @@ def test_an_open_approval_is_a_gate_whose_token_is_this_one_waiting() -> None:
     stage, _, gate = run.open_gate
     assert (stage.name, gate.token, gate.message) == ("Prod", "Prod-Approve-60", "Ship it?")
     assert gate.expires == START + timedelta(seconds=60, days=7)
+
+
+def test_whoever_is_asked_reads_what_the_stages_change_set_would_do() -> None:
+    plan = action("Plan", "Deploy", "CloudFormation")
+    gate = action("Approve", "Approval", "Manual") | {"runOrder": 2}
+    stages = [PIPELINE["stages"][0], {"name": "Prod", "actions": [plan, gate]}]
+    changes = [{"ResourceChange": {"Action": "Remove", "LogicalResourceId": "Db"}}]
+    planned = row("Prod", plan, "Succeeded", at=10)
+    details = {planned["actionExecutionId"]: read_change_set({"Changes": changes})}
+    run = look(planned, row("Prod", gate, "InProgress", at=60), declaration=PIPELINE | {"stages": stages},
+               details=details)  # fmt: skip
+    assert run.open_gate is not None
+    assert run.open_gate[2].message == "Ship it?\nPlan: one removed resource."
 
 
 def test_an_answer_in_the_console_is_told_with_who_gave_it() -> None:
