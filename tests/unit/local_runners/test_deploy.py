@@ -6,8 +6,8 @@ import asyncio
 import json
 import os
 import pwd
-import stat
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
