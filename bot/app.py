@@ -295,7 +295,7 @@ async def _skill(stack: AsyncExitStack, settings: Settings, voice: VoiceDesk) ->
     from bot.http.alexa import alexa_router  # noqa: PLC0415
     from skills.release_desk.opening import open_verifier  # noqa: PLC0415
     from skills.release_desk.progress import AMAZON, Progress  # noqa: PLC0415
-    from skills.release_desk.skill import dispatcher  # noqa: PLC0415
+    from skills.release_desk.skill import open_skill  # noqa: PLC0415
 
     path, secret = settings.alexa_trust_roots, settings.alexa_relay_secret
     try:
@@ -311,9 +311,8 @@ async def _skill(stack: AsyncExitStack, settings: Settings, voice: VoiceDesk) ->
     except (OSError, ValueError) as error:  # also what OpenSSL says of a file without certificates
         raise Misconfigured(say("start.no_roots", path=path, error=error), fix=say("start.no_roots.fix")) from error
     client = await stack.enter_async_context(httpx.AsyncClient())
-    return alexa_router(
-        verifier, dispatcher(voice, progress=Progress(client, AMAZON | {settings.alexa_api_url.rstrip("/")}))
-    )
+    progress = Progress(client, AMAZON | {settings.alexa_api_url.rstrip("/")})
+    return alexa_router(verifier, await stack.enter_async_context(open_skill(voice, progress=progress)))
 
 
 @asynccontextmanager

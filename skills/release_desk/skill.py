@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,8 @@ Envelope = dict[str, Any]
 Dispatch = Callable[[Envelope], Awaitable[Envelope]]
 NOTHING: Envelope = {"version": "1.0", "response": {}}
 _THREADS = 32
+_SETTLED = 10.0
+"""Seconds that work which outlasted its answer may take when the server stops."""
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +52,7 @@ class Pace:
 
 
 Late = set[asyncio.Task[Reply]]
-"""Work that outlasts its answer, until it is done. Who closes the desk waits for it first."""
+"""Work that outlasts its answer, until it is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +138,23 @@ def _written(reply: Reply, handler_input: HandlerInput) -> Response:
     return write(finished(reply, call.turn, call.tongue), handler_input, call.turn, call.tongue)
 
 
+@asynccontextmanager
+async def open_skill(
+    desk: VoiceDesk, *, progress: Progress | None = None, pace: Pace = Pace()
+) -> AsyncIterator[Dispatch]:
+    """Open the skill; at the end what outlasted its answer comes to its own end, while there still is a desk."""
+    late: Late = set()
+    try:
+        yield dispatcher(desk, progress=progress, pace=pace, late=late)
+    finally:
+        if late:
+            await asyncio.wait(late, timeout=_SETTLED)
+
+
 def dispatcher(
     desk: VoiceDesk, *, progress: Progress | None = None, pace: Pace = Pace(), late: Late | None = None
 ) -> Dispatch:
-    """Build the skill: a verified request's envelope goes in, a valid response's comes out.
+    """Build the skill alone: a verified request's envelope goes in, a valid response's comes out.
 
     `KeyError` for an envelope that names no skill or no user; what is unexpected is raised as it is.
     """

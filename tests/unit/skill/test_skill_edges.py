@@ -1,40 +1,29 @@
-"""The skill at its edges: what a request says, what an answer may hold, and what goes wrong on the way."""
+"""The skill at its edges: what a request says, and what an answer may hold."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import httpx
 import pytest
-from sqlalchemy.exc import SQLAlchemyError
 
 from bot.core.commands import Releases, Verb
 from bot.core.errors import Refused
 from bot.core.model import Action, ActionKind, FailedTest, Gate, Release, Run, Stage, Status, Surface, TestReport
 from bot.core.vocabulary import Names, Vocabulary
 from bot.core.wording import LANGUAGES, say
-from bot.store.database import Database, open_engine
-from bot.store.migrate import migrate
 from skills.release_desk import screen, speech
 from skills.release_desk.intents import Slot
 from skills.release_desk.limits import mistakes
 from skills.release_desk.model import interaction_model
 from skills.release_desk.phrases import LANGUAGE_OF
-from skills.release_desk.progress import Progress
-from skills.release_desk.skill import dispatcher
 from skills.release_desk.tongue import Tongue, readable, together
 from skills.release_desk.turn import Turn, read_turn
 from skills.release_desk.writing import MOST_ENTITIES, dynamic_entities
-from tests.support.desk_world import open_world
-from tests.support.voice_world import Room
+from tests.support.envelopes import envelope
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 EVIL = "a<b>&\"'c</speak>"
@@ -45,20 +34,6 @@ MANY = Vocabulary(
     services={f"service-{n}": Names(key=f"service-{n}", aliases=(f"alias-{n}", f"other-{n}")) for n in range(500)},
     environments={f"service-{n}": {"prod": Names(key="prod", aliases=("live",))} for n in range(500)},
 )
-
-
-def envelope(kind: str = "IntentRequest", *, slots: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    system = {
-        "application": {"applicationId": "amzn1.ask.skill.x"},
-        "user": {"userId": "house"},
-        "person": {"personId": "ana", "authenticationConfidenceLevel": {"level": 300}},
-        "apiEndpoint": "https://api.amazonalexa.com",
-        "apiAccessToken": "token",
-    }
-    request = {"type": kind, "requestId": "r1", "timestamp": "2026-11-25T12:00:00Z", "locale": "en-US", **more}
-    if kind == "IntentRequest":
-        request["intent"] = {"name": "DeployIntent", "slots": slots or {}}
-    return {"version": "1.0", "session": {"attributes": {}}, "context": {"System": system}, "request": request}
 
 
 def slot(value: str, *authorities: tuple[str, list[str]]) -> dict[str, Any]:
@@ -213,61 +188,3 @@ def test_the_screen_shows_only_what_the_page_has() -> None:
         "status": "failed",
     }
     assert (page["tests"], page["gate"]) == ("2 of 4 tests passed", "go?")
-
-
-# What goes wrong.
-
-
-@asynccontextmanager
-async def listening(answer: bytes | None) -> AsyncIterator[tuple[str, list[bytes]]]:
-    """Serve as Alexa's directive service, on loopback; None never answers."""
-    heard: list[bytes] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readuntil(b"\r\n\r\n"))
-        writer.write(answer or b"")
-        await reader.read()  # until the other side has had enough
-        writer.close()
-        await writer.wait_closed()
-        served.set()
-
-    served = asyncio.Event()
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heard
-        if heard:
-            await served.wait()
-
-
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 500 No\r\n\r\n", b"what?\r\n", None])
-async def test_progress_never_keeps_an_answer_from_being_given(answer: bytes | None) -> None:
-    async with listening(answer) as (url, heard), httpx.AsyncClient() as client:
-        turn = read_turn(envelope()).model_copy(update={"api_endpoint": url})
-        async with asyncio.timeout(30):
-            await Progress(client, frozenset({url})).say(turn, "One moment.")
-    assert heard[0].startswith(b"POST /v1/directives ")
-    assert b"Bearer token" in heard[0]
-
-
-async def test_a_token_is_sent_to_amazon_only_and_only_where_somebody_listens() -> None:
-    async with listening(b"HTTP/1.1 204 No Content\r\n\r\n") as (url, heard), httpx.AsyncClient() as client:
-        elsewhere = read_turn(envelope()).model_copy(update={"api_endpoint": url})
-        await Progress(client).say(elsewhere, "One moment.")
-        ended = elsewhere.model_copy(update={"type": "SessionEndedRequest"})
-        await Progress(client, frozenset({url})).say(ended, "One moment.")
-    assert heard == []
-
-
-async def test_what_is_unexpected_is_left_to_the_host(tmp_path: Path) -> None:
-    database = Database(open_engine(f"sqlite:///{tmp_path / 'skill.db'}"))
-    await migrate(database.engine)
-    async with open_world(database) as world:
-        skill = dispatcher(Room(world).office)
-        await world.stop_watching()
-        async with database.write() as c:
-            await c.exec_driver_sql("DROP TABLE voices")
-        with pytest.raises(SQLAlchemyError, match="voices"):
-            await skill(envelope("LaunchRequest"))
-    with pytest.raises(KeyError):
-        await skill({"version": "1.0", "request": {"type": "LaunchRequest"}, "context": {"System": {}}})
-    await database.close()
