@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from bot.store.database import Database, open_engine
@@ -18,8 +19,14 @@ from tests.support.postgres import create_database, postgres
 
 
 def pytest_configure() -> None:
-    """Let the playgrounds of this run wait longer for the bot than Slack does: this machine may be slow."""
+    """Be patient: this machine may be slow.
+
+    The playgrounds of this run wait longer for the bot than Slack does, and a test's HTTP client that says nothing of
+    time waits a minute, where httpx would five seconds.
+    """
     os.environ["PLAYGROUND_PATIENCE"] = "60"
+    patience = httpx._config.DEFAULT_TIMEOUT_CONFIG
+    patience.connect = patience.read = patience.write = patience.pool = 60.0
 
 
 @pytest.fixture(scope="session")
