@@ -95,7 +95,9 @@ def _of_action(action: Answer) -> Iterator[tuple[str, str]]:
     about: Mapping[str, str] = action.get("configuration", {})
     match action["actionTypeId"]["provider"]:
         case "CodeBuild" if project := about.get("ProjectName"):
-            yield "batch" if about.get("BatchEnabled", "").lower() == "true" else "project", project
+            yield "project", project
+            if about.get("BatchEnabled", "").lower() == "true":
+                yield "batch", project
             yield "report group", f"{project}-{_SOME}"
             yield "log stream", f"/aws/codebuild/{project}:log-stream:{_SOME}"
         case "CodeDeploy" | "CodeDeployToECS" if about.get("ApplicationName"):

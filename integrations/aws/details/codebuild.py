@@ -43,7 +43,7 @@ def read_batch(batch: Answer) -> Detail:
     """Read a batch of builds: how many are done, or which of them failed."""
     latest = [(group.get("identifier", ""), group.get("currentBuildSummary", {}).get("buildStatus", ""))
               for group in batch.get("buildGroups", ())]  # fmt: skip
-    if not batch.get("complete", batch.get("endTime") is not None):
+    if not batch_over(batch):
         done = sum(bool(status) and status != "IN_PROGRESS" for _, status in latest)
         phase = str(batch.get("currentPhase", ""))
         return Detail(detail=say("aws.build.batch", done=done, n=len(latest)) if latest else phase or None)
@@ -51,6 +51,17 @@ def read_batch(batch: Answer) -> Detail:
     if broken:
         return Detail(detail=say("aws.build.batch.failed", names=", ".join(broken), n=len(broken)))
     return Detail(detail=_context(batch.get("phases", ())) or None)
+
+
+def batch_over(batch: Answer) -> bool:
+    """Tell whether a batch has ended."""
+    return bool(batch.get("complete", batch.get("endTime") is not None))
+
+
+def broken_builds(batch: Answer) -> list[str]:
+    """Give the builds of a batch that failed, by ARN."""
+    latest = (group.get("currentBuildSummary", {}) for group in batch.get("buildGroups", ()))
+    return [each["arn"] for each in latest if each.get("buildStatus") in _BROKEN and each.get("arn")]
 
 
 def over(build: Answer) -> bool:

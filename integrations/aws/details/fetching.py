@@ -60,11 +60,27 @@ async def _log_tail(ask: Asking, stream: LogStream) -> LogTail | None:
 
 
 async def batch(ask: Asking, _: str, row: Answer) -> Detail | None:
-    """Fetch a batch of builds."""
+    """Fetch a batch of builds: of one that has ended its reports, and the log of the first build that failed."""
     ids = [codebuild.build_id(row)]
     answer = await ask("aws.part.build", "codebuild", "BatchGetBuildBatches", ids=ids)
     found = next(iter((answer or {}).get("buildBatches", ())), None)
-    return codebuild.read_batch(found) if found else None
+    if found is None:
+        return None
+    detail = codebuild.read_batch(found)
+    if not codebuild.batch_over(found):
+        return detail
+    if arns := found.get("reportArns"):
+        detail = replace(detail, tests=await _tests(ask, arns[:_MOST_REPORTS]))
+    if broken := codebuild.broken_builds(found):
+        detail = replace(detail, log=await _log_of_build(ask, broken[0]))
+    return detail
+
+
+async def _log_of_build(ask: Asking, build: str) -> LogTail | None:
+    answer = await ask("aws.part.log", "codebuild", "BatchGetBuilds", ids=[build])
+    found = next(iter((answer or {}).get("builds", ())), None)
+    stream = codebuild.log_of(found, ask.place.region) if found else None
+    return await _log_tail(ask, stream) if stream else None
 
 
 async def deployment(ask: Asking, _: str, row: Answer) -> Detail | None:
