@@ -216,7 +216,7 @@ class Journey:
             self._check_card(release)
             self._check_effects(release)
         self._check_messages()
-        assert "Traceback" not in self.programs.log("server"), self.programs.log("server")
+        assert "Traceback" not in self.programs.logs(), self.programs.logs()
         self.programs.end_server()
         wait_for(lambda: not self.programs.left_behind(), f"no process is left: {self.programs.left_behind()}")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-SECONDS = 90
+SECONDS = 180
 
 
 def environment(**variables: str) -> dict[str, str]:

@@ -95,6 +95,10 @@ class Crew(Programs):
         """Start the server of this number."""
         self.begin(f"server{number}", "serve", SAYSO_PORT=str(self.ports[number]), **environment)
 
+    def begin_worker(self, name: str) -> None:
+        """Start a worker under a name."""
+        self.begin(name, "worker", "--drain", "20")
+
     def wait_for_server(self, number: int) -> None:
         """Wait until it is ready."""
 
@@ -121,6 +125,14 @@ class Crew(Programs):
         process = self.members.pop(name)
         process.kill()
         process.wait()
+
+    def end_server(self) -> int:
+        """Ask all to end (SIGTERM), and give the greatest exit code."""
+        for process in self.members.values():
+            process.terminate()
+        codes = [process.wait(PATIENCE) for process in self.members.values()]
+        self.members.clear()
+        return max(codes)
 
     def at_work(self) -> dict[str, list[int]]:
         """Tell which processes have drivers of actions under them just now."""
@@ -162,7 +174,7 @@ def crew(
         for number in range(servers):
             people.begin_server(number)
         for number in range(workers):
-            people.begin(f"worker{number}", "worker", "--drain", "20")
+            people.begin_worker(f"worker{number}")
         people.start_playground()
         for number in range(servers):
             people.wait_for_server(number)

@@ -22,7 +22,7 @@ from tests.support.small_service import CHANNEL, SmallServices
 T = TypeVar("T")
 TOKEN, TOKEN_OF_BEN = "a-token-of-ana-that-nobody-guesses", "a-token-of-ben-that-nobody-guesses"
 SLACK = {"SLACK_BOT_TOKEN": "xoxb-0123456789", "SLACK_SIGNING_SECRET": "0123456789abcdef0123456789abcdef"}
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds that a condition may take: the machine may be slow and shared."""
 
 
@@ -64,6 +64,10 @@ class Programs:
         """Give what a process has written, all its starts together."""
         path = self.services.root / f"{name}.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def logs(self) -> str:
+        """Give what the server has written."""
+        return self.log("server")
 
     def _start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("SAYSO_", "SLACK_", "ALEXA_"))}

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], object], seconds: float = 60) -> T:
+async def until(look: Callable[[], Awaitable[T]], holds: Callable[[T], object], seconds: float = 120) -> T:
     """Look until the condition holds, and give what was seen then; fails with the last look."""
     seen = await look()
     try:
