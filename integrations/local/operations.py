@@ -38,7 +38,7 @@ from integrations.local.refusals import (
 from integrations.local.states import ACTIVE, Direction, Hook
 from integrations.local.tables import ACTIONS, ATTEMPTS, DEFINITIONS, EXECUTIONS, PIPELINES, STAGES
 from integrations.local.tags import fitting_tags
-from integrations.specs.pipeline import PipelineDeclaration, declare
+from integrations.specs.pipeline import PipelineDeclaration, StageDeclaration, declare
 
 
 class CodePipeline:
@@ -125,19 +125,16 @@ class CodePipeline:
 
     async def get_pipeline_state(self, name: str) -> PipelineStateRecord:
         """Tell how a pipeline stands, stage by stage."""
-        row = await self._row(name)
+        row, pipeline = await self._known(name)
         async with self._engine.database.read() as c:
-            pipeline = await self._declared(row)
             stages = await stage_states(c, row.file, pipeline)
         return PipelineStateRecord(row.name, row.version, row.created, row.updated, stages)
 
     async def start_pipeline_execution(self, name: str, request: StartRequest) -> str:
         """Start an execution; a file is read anew. Raises `BadFile`, `Validation`, `Conflict`."""
-        row = await self._row(name)
+        row, pipeline = await self._known(name)
         if row.origin == FILE:
             pipeline = await asyncio.to_thread(pipelines.read_pipeline, Path(row.file))
-        else:
-            pipeline = await self._declared(row)
         return await starts.start_known(self._engine, pipelines.home_of(row), pipeline, request)
 
     async def stop_pipeline_execution(
@@ -198,8 +195,7 @@ class CodePipeline:
 
     async def put_approval_result(self, name: str, stage: str, action: str, token: str, decision: Decision) -> datetime:
         """Answer an approval, once; raises `InvalidApprovalToken`, `ApprovalAlreadyCompleted` and what is not found."""
-        row = await self._row(name)
-        declared = await self._stage(row, stage)
+        row, declared = await self._stage(name, stage)
         if not any(known.name == action for known in declared.actions):
             raise ActionNotFound(f"{stage} has no action {action}.")
         t, a, s = ATTEMPTS.c, ACTIONS.c, STAGES.c
@@ -228,8 +224,7 @@ class CodePipeline:
 
     async def rollback_stage(self, name: str, stage: str, target_execution_id: str) -> str:
         """Bring a stage back to what an execution put there; raises `UnableToRollbackStage` and the like."""
-        row = await self._row(name)
-        await self._stage(row, stage)
+        row, _ = await self._stage(name, stage)
         return await starts.roll_back(
             self._engine, row.file, stage, target_execution_id, settings=row.settings, token=self._engine.new_id()
         )
@@ -241,37 +236,35 @@ class CodePipeline:
 
     async def disable_stage_transition(self, name: str, stage: str, direction: Direction, reason: str, by: str) -> None:
         """Close the way into a stage, or out of it."""
-        row = await self._row(name)
-        await self._stage(row, stage)
+        row, _ = await self._stage(name, stage)
         await self._engine.hold(row.file, stage, reason, direction=direction, by=by)
 
     async def enable_stage_transition(self, name: str, stage: str, direction: Direction) -> None:
         """Open it again."""
-        row = await self._row(name)
-        await self._stage(row, stage)
+        row, _ = await self._stage(name, stage)
         await self._engine.hold(row.file, stage, None, direction=direction)
 
     async def _row(self, name: str) -> Any:
         async with self._engine.database.read() as c:
             return await pipelines.named(c, name)
 
-    async def _declared(self, row: Any) -> PipelineDeclaration:
+    async def _known(self, name: str) -> tuple[Any, PipelineDeclaration]:
         async with self._engine.database.read() as c:
+            row = await pipelines.named(c, name)
             found = await executions.declared(c, row.file, row.version)
         if found is None:
             raise PipelineNotFound(f"There is no pipeline {row.name} on this machine.")
-        return found
+        return row, found
 
-    async def _stage(self, row: Any, stage: str) -> Any:
-        pipeline = await self._declared(row)
+    async def _stage(self, name: str, stage: str) -> tuple[Any, StageDeclaration]:
+        row, pipeline = await self._known(name)
         if (found := pipeline.stage(stage)) is None:
             names = ", ".join(known.name for known in pipeline.stages)
             raise StageNotFound(f"The pipeline {row.name} has no stage {stage}. Its stages: {names}.")
-        return found
+        return row, found
 
     async def _attempt_of(self, name: str, stage: str, execution_id: str) -> tuple[Any, int | None]:
-        row = await self._row(name)
-        await self._stage(row, stage)
+        row, _ = await self._stage(name, stage)
         s = STAGES.c
         async with self._engine.database.read() as c:
             await history.execution(c, row.file, execution_id)
