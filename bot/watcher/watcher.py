@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -55,7 +56,7 @@ async def _rest(wake: asyncio.Event, seconds: float) -> None:
 
 
 def _pause_after(look: float) -> float:
-    """Give the seconds to rest after a look that took so many: a huge run must not be read again for each action."""
+    """Give the seconds to rest after a look that took so many of work: a huge run is not read again for each action."""
     return 0.0 if look < _QUICK else min(_LONGEST_PAUSE, 4 * look)
 
 
@@ -153,7 +154,6 @@ class Watcher:
             if error is not None and not isinstance(error, _NotYet):
                 incident(_log, f"watching release {release_id}", error)
 
-        clock = asyncio.get_running_loop().time
         patient = AsyncRetrying(
             wait=wait_random_exponential(multiplier=0.5, max=30),
             retry=retry_if_exception_type(Exception),
@@ -164,10 +164,10 @@ class Watcher:
             going_on = True
             while going_on or wake.is_set():
                 wake.clear()
-                began = clock()
+                began = time.process_time()  # waiting for a backend far away is no work
                 going_on = await patient(self._step, release_id)
                 if going_on:
-                    await asyncio.sleep(_pause_after(clock() - began))
+                    await asyncio.sleep(_pause_after(time.process_time() - began))
                     await _rest(wake, self._poll)
             await self._leases.release(_lease(release_id))
         finally:

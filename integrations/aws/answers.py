@@ -102,7 +102,7 @@ def revision_of(declaration: Answer, execution: Answer, rows: Sequence[Answer], 
     resolved = (row or {}).get("input", {}).get("resolvedConfiguration", {})
     configuration = {**chosen.get("configuration", {}), **resolved}
     message = told.get("CommitMessage") or shown.get("revisionSummary") or ""
-    url = shown.get("revisionUrl") or told.get("CommitUrl")
+    url = shown.get("revisionUrl") or told.get("CommitUrl") or (result(row) if row else {}).get("externalExecutionUrl")
     return Revision(
         id=found, summary=first_line(message)[:300],
         author=next((told[key] for key in ("AuthorDisplayName", "AuthorId", "AuthorEmail") if told.get(key)), ""),

@@ -15,7 +15,8 @@ from bot.core.wording import say
 from integrations.aws import starting
 from integrations.aws.clients import Clients
 from integrations.aws.details.looking import Details
-from integrations.aws.looking import POLL, Looking
+from integrations.aws.events.envelopes import About
+from integrations.aws.looking import AT_ONCE, POLL, SOON, Looking
 from integrations.aws.nudges import TOGETHER, Nudges
 from integrations.aws.pipelines import Pipelines
 from integrations.aws.recent import Recent
@@ -45,11 +46,11 @@ class AwsBackend:
         self.clients = clients
         self._clock, self._details = clock, details
         self._pipelines = Pipelines(clients)
-        self._looking = Looking(self._pipelines, clock, details=details.of if details else None, poll=poll)
-        self._recent = Recent(self._pipelines, clock)
-        self._verbs = Verbs(self._pipelines, self._looking)
         self._nudges = Nudges(together)
-        self._poll = poll
+        fetch = details.of if details else None
+        self._looking = Looking(self._pipelines, clock, details=fetch, poll=poll, wake=self._nudges.put)
+        self._recent = Recent(self._pipelines, self._looking, clock)
+        self._verbs = Verbs(self._pipelines, self._looking)
         self.doors: Mapping[str, Any] = {}
         """Where events may come in by HTTP; see `bot.core.ports.Doors`."""
         self._rollbacks: dict[str, str] = {}
@@ -59,7 +60,6 @@ class AwsBackend:
         """Start an execution of the target's pipeline; the release's id is its clientRequestToken."""
         run_id, declaration = await starting.start(self._pipelines, _aws(target), release, self._clock())
         self._looking.begun(_aws(target), run_id, declaration)
-        self.nudge(run_id)
         return run_id
 
     async def observe(self, target: BaseModel, run_id: str) -> Run:
@@ -70,7 +70,7 @@ class AwsBackend:
         """Answer a manual approval."""
         self._looking.known(_aws(target), run_id)
         await self._verbs.decide(_aws(target), run_id, gate, decision)
-        self.nudge(run_id)
+        self._looking.expect(run_id, SOON if self._looking.hears(_aws(target).pipeline) else AT_ONCE)
 
     async def stop(self, target: BaseModel, run_id: str, reason: str, *, abandon: bool = False) -> None:
         """Stop an execution; with `abandon` its actions are marked so, while their providers may go on."""
@@ -123,9 +123,18 @@ class AwsBackend:
         """Give the run that a build or a deployment is part of, if it was seen there."""
         return self._details.run_of(external) if self._details else None
 
-    def look_every(self, seconds: float | None) -> None:
-        """Look at runs so often without a nudge, as while events come; None: as often as without them."""
-        self._looking.poll = self._poll if seconds is None else max(seconds, self._poll)
+    def hear(self, run_id: str, about: About) -> None:
+        """Take the news of an event, unless the last look shows it already."""
+        if not self._looking.hear(run_id, about):
+            return
+        if about.over:  # the pipeline's own event follows, and then one look tells both
+            self._looking.expect(run_id)
+        else:
+            self.nudge(run_id, whole=about.whole)
+
+    def deaf(self) -> None:
+        """Look as often as without events: they can't be read."""
+        self._looking.deaf()
 
     def nudges(self) -> AsyncIterator[Nudge]:
         """Yield whenever an event or a verb has changed a run."""

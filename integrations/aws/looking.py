@@ -7,24 +7,34 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from bot.core.errors import BackendError, BackendUnavailable
 from bot.core.model import Run
-from integrations.aws.answers import Answer, source_actions
+from integrations.aws.answers import Answer
+from integrations.aws.events.envelopes import About
+from integrations.aws.known import ENDED, Known, conditional, explained, in_between, shows, states_of, still_so
+from integrations.aws.listings import Listings
 from integrations.aws.observing import Detail, Look, run_of
 from integrations.aws.pipelines import Pipelines, not_found
 from integrations.aws.refusals import NotLetIn, Throttled
-from integrations.aws.target import AwsTarget, Place
+from integrations.aws.target import AwsTarget
 
 log = logging.getLogger(__name__)
 
 POLL = 9.0
 """Seconds between two looks at a run that changes, if no event says more; below the watcher's own 10."""
+RARELY = 120.0
+"""Seconds between two looks at a run whose pipeline's events come."""
 QUIET = 60.0
 """Seconds between two looks at one that has not changed for long."""
+SOON = 4.0
+"""Seconds in which an event should come of what a person has just had done; without one it is looked at then."""
+AT_ONCE = 1.0
+"""Seconds after which what a person has had done shows, where no event will tell."""
+BETWEEN = 2.0
+"""Seconds that an execution may take from one action to the next before that is asked after."""
 STALE = 120.0
 """Seconds for which throttling is met with what is known; after them it is said that AWS does not answer."""
 _CALLS_A_LOOK = 2
@@ -35,46 +45,9 @@ _WHOLE_EVERY = 4
 """At the latest every so many polls the actions are looked at, even if the list of executions shows no change:
 when CodePipeline changes `lastUpdateTime` is not documented."""
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ENDED = frozenset({"Succeeded", "Failed", "Stopped", "Superseded", "Cancelled"})
 
 Fetch = Callable[[AwsTarget, Sequence[Answer]], Awaitable[Mapping[str, Detail]]]
 """Gives what the providers of these action executions know besides, by `actionExecutionId`."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What is known of one execution."""
-
-    target: AwsTarget
-    run: Run | None = None
-    execution: dict[str, Any] = field(default_factory=dict)
-    """As of the last time that it was asked for."""
-    print: tuple[Any, ...] = ()
-    """How the list of executions showed it."""
-    looked: float = float("-inf")
-    asked_whole: float = float("-inf")
-    changed: float = float("-inf")
-    wanted: float = float("-inf")
-    """On the loop's clock: the last look, the last time that the execution was asked for, the last change, and when
-    somebody wanted to know."""
-    error: BackendError | None = None
-    """Why the last look failed."""
-    dirty: bool = True
-    whole: bool = True
-    """The next look must ask for the execution, too."""
-    started: datetime | None = None
-    stop_reason: str = ""
-    sources: list[dict[str, Any]] = field(default_factory=list)
-    logs: set[str] = field(default_factory=set)
-    """Keys of its actions' logs, former attempts' too."""
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-@dataclass(slots=True)
-class _Listing:
-    at: float = float("-inf")
-    prints: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Looking:
@@ -87,12 +60,14 @@ class Looking:
         *,
         details: Fetch | None = None,
         poll: float = POLL,
+        wake: Callable[[str, float], None] = lambda *_: None,
     ) -> None:
-        """`poll` is in seconds; with events it may be longer."""
-        self._pipelines, self._clock, self._details, self.poll = pipelines, clock, details, poll
+        """`poll` is in seconds; `wake` has somebody ask for a run after so many seconds."""
+        self._pipelines, self._clock, self._details, self.poll, self._wake = pipelines, clock, details, poll, wake
         self._pace = pipelines.clients.pace
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._listings: dict[tuple[Place, str], _Listing] = {}
+        self._heard: set[str] = set()
+        self.listings = Listings(pipelines, _time)
 
     def known(self, target: AwsTarget, run_id: str) -> Known:
         """Give what is known of a run, and remember it from now on. Raises `RunNotFound` for what is no id of AWS."""
@@ -110,11 +85,14 @@ class Looking:
         known = self.known(target, run_id)
         if known.execution:
             return
-        known.whole = False
         known.execution = {
             "pipelineExecutionId": run_id, "status": "InProgress", "pipelineVersion": declaration["version"],
             "trigger": {"triggerType": "StartPipelineExecution"},
         }  # fmt: skip
+        known.run = run_of(Look(target, declaration, known.execution, (), self._clock()))
+        known.looked = known.changed = _time()
+        known.dirty = known.whole = False
+        self.expect(run_id)
 
     def stale(self, run_id: str, *, whole: bool = False) -> None:
         """Take the next look afresh: it may look different now."""
@@ -122,15 +100,51 @@ class Looking:
             self._known[run_id].dirty = True
             self._known[run_id].whole |= whole
 
-    def target_of(self, run_id: str) -> AwsTarget | None:
-        """Give the target of a run that was looked at."""
-        return self._known[run_id].target if run_id in self._known else None
+    def expect(self, run_id: str, seconds: float = SOON) -> None:
+        """Take a look in some seconds, unless an event has it taken before."""
+        if run_id in self._known:
+            known = self._known[run_id]
+            known.doubted = min(known.doubted, _time() + seconds)
+            self._wake(run_id, seconds)
+
+    def hear(self, run_id: str, about: About) -> bool:
+        """Note that events of this pipeline come; tell whether this one has news of the run."""
+        if about.pipeline:
+            self._heard.add(about.pipeline)
+        known = self._known.get(run_id)
+        if known is None:
+            self.listings.forget(about.pipeline)
+            return True
+        if known.run is None or known.dirty:
+            return True
+        first = known.looked == known.changed and not known.states and about.state == "STARTED"
+        return not first and not shows(known.run, about)
+
+    def hears(self, pipeline: str) -> bool:
+        """Tell whether events of this pipeline come."""
+        return pipeline in self._heard
+
+    def deaf(self) -> None:
+        """Know that events don't come any more."""
+        self._heard.clear()
+
+    def newest(self, run_id: str) -> Run | None:
+        """Give the newest look at a run, if there is one."""
+        return self._known[run_id].run if run_id in self._known else None
+
+    async def recent(self, target: AwsTarget) -> Sequence[dict[str, Any]]:
+        """List the newest executions; while events come, or calls are scarce, as they were listed a while ago."""
+        age = RARELY if self.hears(target.pipeline) else 0.0
+        if not self._pace.plenty:
+            age = max(age, len(self.listings) * _CALLS_A_LOOK / self._pace.rate)
+        return (await self.listings.newest(target, age)).rows
 
     async def look(self, target: AwsTarget, run_id: str, *, fresh: bool = False) -> Run:
         """Give the newest look, taken now if it is due, or if it must be `fresh`."""
         known = self.known(target, run_id)
         known.wanted = _time()
         async with known.lock:
+            known.dirty |= known.doubted <= _time()
             if fresh:
                 known.dirty = known.whole = True
             elif known.error is not None and self._pace.level < _CALLS_A_LOOK:
@@ -161,20 +175,22 @@ class Looking:
         if known.run.status.finished:
             return False
         now, every = _time(), self._every(known)
-        if now - known.looked < every or self._pace.level < _CALLS_A_LOOK:
+        if now - known.looked < every:
             return False
-        known.whole = known.whole or now - known.asked_whole > every * _WHOLE_EVERY
-        if self._pace.plenty or known.whole:
-            return True
-        listing = self._listings.setdefault((known.target.place, known.target.pipeline), _Listing())
-        async with listing.lock:
-            if now - listing.at >= every:
-                listing.prints = {
-                    each["pipelineExecutionId"]: _print(each) for each in await self._pipelines.executions(known.target)
-                }
-                listing.at = _time()
-        former, known.print = known.print, listing.prints.get(run_id, ())
-        return former != known.print
+        listing = self.listings.kept(known.target)
+        listed, scarce = listing.at > max(known.looked, known.compared), self._pace.level < _CALLS_A_LOOK
+        if not scarce:
+            known.whole = known.whole or now - known.asked_whole > every * _WHOLE_EVERY
+            if self._pace.plenty or known.whole:
+                return True
+            if not listed:
+                listing = await self.listings.newest(known.target, every)
+        elif not listed:
+            return False
+        changed = known.print != listing.prints.get(run_id, ())
+        if not (changed and scarce):  # or else the next one would not see the change
+            known.print, known.compared = listing.prints.get(run_id, ()), listing.at
+        return changed and not scarce
 
     def _every(self, known: Known) -> float:
         """Give the seconds between two looks at this run: longer when it is quiet, and when there are many."""
@@ -185,11 +201,12 @@ class Looking:
             if now - each.wanted < _ACTIVE_FOR and not (each.run and each.run.status.finished)
         }
         quiet = min(QUIET, (now - known.changed) / 10) if known.changed > 0 else 0.0
-        return max(self.poll, quiet, len(active) * _CALLS_A_LOOK / self._pace.rate)
+        often = max(self.poll, RARELY if self.hears(known.target.pipeline) else quiet)
+        return max(often, len(active) * _CALLS_A_LOOK / self._pace.rate)
 
     async def _take(self, known: Known, run_id: str, *, urgent: bool) -> Run:
         seen = self._clock()
-        known.dirty = False  # what is nudged from here on is not in this look
+        known.dirty, known.doubted = False, float("inf")  # what is nudged from here on is not in this look
         if known.whole:
             known.execution = await self._execution(known, run_id, urgent=urgent)
         run = await self._put_together(known, run_id, seen, urgent=urgent)
@@ -205,15 +222,22 @@ class Looking:
     async def _put_together(self, known: Known, run_id: str, seen: datetime, *, urgent: bool) -> Run:
         target = known.target
         declaration = await self._pipelines.declaration(target, known.execution["pipelineVersion"])
-        conditions = any(stage.get(hook) for stage in declaration["stages"] for hook in _CONDITIONS)
+        conditions = conditional(declaration)
         state = await self._state(target, urgent=urgent) if conditions else None
         actions = await self._pipelines.actions(target, run_id, urgent=urgent)
-        if not _still_so(known.execution, actions, declaration):
+        if actions and actions[0]["pipelineVersion"] != known.execution["pipelineVersion"]:
+            known.execution["pipelineVersion"] = actions[0]["pipelineVersion"]  # it was changed just before the start
+            return await self._put_together(known, run_id, seen, urgent=urgent)
+        between = not conditions and in_between(known, actions, declaration)
+        just_asked = known.whole and known.execution["status"] in ENDED
+        if between:
+            self.expect(run_id, BETWEEN)
+        elif not just_asked and not still_so(target, known.execution, actions, declaration):
             known.execution = await self._execution(known, run_id, urgent=urgent)
-            if known.execution["status"] in _ENDED and not _explained(known.execution, actions, declaration):
+            if known.execution["status"] in ENDED and not explained(known.execution, actions, declaration):
                 state = await self._state(target, urgent=urgent) if conditions else None
                 actions = await self._pipelines.actions(target, run_id, urgent=urgent)
-        under_way = any(row["status"] == "InProgress" for row in actions)
+        under_way = between or any(row["status"] == "InProgress" for row in actions)
         if state is None and not under_way and known.execution["status"] == "InProgress":
             state = await self._state(target, urgent=urgent)
         rules = []
@@ -223,6 +247,7 @@ class Looking:
                 target, "ListRuleExecutions", "ruleExecutionDetails", most=1000, filter=only, urgent=urgent
             )
         await self._know_more(known, run_id)
+        known.states = states_of(actions)
         details = await self._details(target, actions) if self._details else {}
         return run_of(
             Look(target, declaration, known.execution, actions, seen, rules, state, known.sources, details,
@@ -251,38 +276,6 @@ class Looking:
             for each in await self._pipelines.executions(known.target):
                 if each["pipelineExecutionId"] == run_id:
                     known.stop_reason = each.get("stopTrigger", {}).get("reason", "")
-
-
-_CONDITIONS = ("beforeEntry", "onSuccess", "onFailure")
-
-
-def _print(summary: Answer) -> tuple[Any, ...]:
-    return summary["status"], summary.get("lastUpdateTime")
-
-
-def _still_so(execution: Answer, actions: Sequence[Answer], declaration: Answer) -> bool:
-    """Tell whether what was known of the execution can be true still: it is under way, and so is an action.
-
-    What its sources fetched is told with the execution, so that is asked for again once they are done.
-    """
-    if execution["status"] != "InProgress" or not any(row["status"] == "InProgress" for row in actions):
-        return False
-    sources = {each["name"] for each in source_actions(declaration)}
-    fetched = any(row["actionName"] in sources and row["status"] == "Succeeded" for row in actions)
-    return bool(execution.get("artifactRevisions")) or not fetched
-
-
-def _explained(execution: Answer, actions: Sequence[Answer], declaration: Answer) -> bool:
-    """Tell whether the actions, which were asked after first, show how the execution has ended."""
-    states = {row["status"] for row in actions}
-    if "InProgress" in states or any(stage.get(hook) for stage in declaration["stages"] for hook in _CONDITIONS):
-        return False
-    if execution["status"] == "Succeeded" and execution.get("executionType") != "ROLLBACK":
-        done = {(row["stageName"], row["actionName"]) for row in actions if row["status"] == "Succeeded"}
-        return all(
-            (stage["name"], action["name"]) in done for stage in declaration["stages"] for action in stage["actions"]
-        )
-    return execution["status"] != "Failed" or "Failed" in states
 
 
 def _time() -> float:

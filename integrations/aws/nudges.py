@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from bot.core.ports import Nudge
 
-TOGETHER = 0.4
+TOGETHER = 0.25
 """Seconds that a nudge waits for others of the same run."""
 
 
@@ -21,9 +21,9 @@ class Nudges:
         self._came = asyncio.Event()
         self._closed = False
 
-    def put(self, run_id: str, *, now: bool = False) -> None:
-        """Nudge for a run; with `now` without waiting for others."""
-        due = asyncio.get_running_loop().time() + (0 if now else self._together)
+    def put(self, run_id: str, seconds: float | None = None) -> None:
+        """Nudge for a run in some seconds; without them as soon as others of it may have come."""
+        due = asyncio.get_running_loop().time() + (self._together if seconds is None else seconds)
         self._waiting[run_id] = min(due, self._waiting.get(run_id, due))
         self._came.set()
 

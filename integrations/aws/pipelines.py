@@ -21,6 +21,7 @@ class Pipelines:
 
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
+        self._newest: dict[tuple[Place, str], Answer] = {}
         self._declared: dict[tuple[Place, str, int], Answer] = {}
 
     async def ask(
@@ -74,11 +75,17 @@ class Pipelines:
             self._keep(key, (await self.ask(target, "GetPipeline", version=version))["pipeline"])
         return self._declared[key]
 
-    async def declaration_now(self, target: AwsTarget) -> Answer:
+    async def declaration_now(self, target: AwsTarget, *, urgent: bool = False) -> Answer:
         """Give the pipeline's declaration as it is now."""
-        found: Answer = (await self.ask(target, "GetPipeline"))["pipeline"]
+        found: Answer = (await self.ask(target, "GetPipeline", urgent=urgent))["pipeline"]
         self._keep((target.place, target.pipeline, found["version"]), found)
+        self._newest[target.place, target.pipeline] = found
         return found
+
+    async def declaration_seen(self, target: AwsTarget) -> Answer:
+        """Give the pipeline's declaration as it was seen last: it may have changed since."""
+        seen = self._newest.get((target.place, target.pipeline))
+        return seen if seen is not None else await self.declaration_now(target, urgent=True)
 
     def _keep(self, key: tuple[Place, str, int], declaration: Answer) -> None:
         self._declared[key] = declaration

@@ -1,4 +1,4 @@
-"""Lists a pipeline's newest runs, also those that nobody asked Sayso for: two calls, however many runs."""
+"""Lists a pipeline's newest runs, also those that nobody asked Sayso for: at most two calls, however many runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from bot.core.model import Run
 from integrations.aws.answers import Answer
+from integrations.aws.listings import print_of
+from integrations.aws.looking import Looking
 from integrations.aws.observing import Look, run_of
 from integrations.aws.pipelines import Pipelines
 from integrations.aws.target import AwsTarget
@@ -20,14 +22,14 @@ _WORTH_A_LOOK = timedelta(days=2)
 class Recent:
     """Remembers what was listed, so that only what has changed is looked into."""
 
-    def __init__(self, pipelines: Pipelines, clock: Callable[[], datetime]) -> None:
-        self._pipelines, self._clock = pipelines, clock
+    def __init__(self, pipelines: Pipelines, looking: Looking, clock: Callable[[], datetime]) -> None:
+        self._pipelines, self._looking, self._clock = pipelines, looking, clock
         self._seen: dict[tuple[Any, ...], tuple[Any, Run]] = {}
 
     async def runs(self, target: AwsTarget, limit: int) -> list[Run]:
-        """List the newest runs, newest first."""
+        """List the newest runs, newest first; those that are looked at anyway, as they were seen last."""
         seen = self._clock()
-        listed = await self._pipelines.executions(target, limit)
+        listed = (await self._looking.recent(target))[:limit]
         fresh = [each for each in listed if self._known(target, each) is None]
         inside = await self._inside(target, fresh, seen)
         found = []
@@ -39,7 +41,7 @@ class Recent:
                 declaration = await self._declaration(target, version)
                 reason = each.get("stopTrigger", {}).get("reason", "")
                 run = run_of(Look(target, declaration, each, rows, seen, stop_reason=reason))
-                self._seen[_key(target, each)] = _print(each), run
+                self._seen[_key(target, each)] = print_of(each), run
             found.append(run)
         keep = {_key(target, each) for each in listed}
         for key in [key for key in self._seen if key[:-1] == _pipeline(target) and key not in keep]:
@@ -47,8 +49,10 @@ class Recent:
         return found
 
     def _known(self, target: AwsTarget, summary: Answer) -> Run | None:
+        if looked_at := self._looking.newest(summary["pipelineExecutionId"]):
+            return looked_at
         known = self._seen.get(_key(target, summary))
-        return known[1] if known and known[0] == _print(summary) else None
+        return known[1] if known and known[0] == print_of(summary) else None
 
     async def _declaration(self, target: AwsTarget, version: int | None) -> Answer:
         if version is None:
@@ -79,7 +83,3 @@ def _pipeline(target: AwsTarget) -> tuple[Any, ...]:
 
 def _key(target: AwsTarget, summary: Answer) -> tuple[Any, ...]:
     return *_pipeline(target), summary["pipelineExecutionId"]
-
-
-def _print(summary: Answer) -> tuple[Any, ...]:
-    return summary["status"], summary.get("lastUpdateTime")

@@ -23,11 +23,13 @@ _LONGEST_VALUE = 1000
 
 
 async def start(pipelines: Pipelines, target: AwsTarget, release: Release, now: datetime) -> tuple[str, Answer]:
-    """Start an execution for a release, once; gives its id and the declaration that it runs.
+    """Start an execution for a release, once; gives its id and the declaration that it runs, as far as that is known.
 
     Raises `Conflict` if the pipeline has no room, and `BackendError` with a sentence for what can't be started.
     """
-    declaration = await pipelines.declaration_now(target)
+    needed = target.variables or release.ref  # else the first look shows whether it has changed meanwhile
+    seen = pipelines.declaration_now(target, urgent=True) if needed else pipelines.declaration_seen(target)
+    declaration = await seen
     if now - release.created > TOKEN_LIVES:
         await _refuse_a_guess(pipelines, target, release)
     given: dict[str, Any] = {"clientRequestToken": release.id}

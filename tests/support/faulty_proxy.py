@@ -47,6 +47,8 @@ class FaultyProxy:
     """Takes the operation, as `GetPipeline`; None lets the request through."""
     seen: list[str] = field(default_factory=list)
     """Operations, in order, those that failed too."""
+    heard: Callable[[str, bytes], object] = lambda *_: None
+    """Takes the operation and the body of each request."""
 
 
 @asynccontextmanager
@@ -58,6 +60,7 @@ async def faulty_proxy(upstream: str) -> AsyncIterator[FaultyProxy]:
             operation = request.headers.get("x-amz-target", "").rpartition(".")[2]
             proxy.seen.append(operation)
             fault, body = proxy.fault(operation), await request.read()
+            proxy.heard(operation, body)
             if fault is None or fault.after:
                 # The Host header is signed, so it goes on as it came.
                 headers = {name: value for name, value in request.headers.items() if name != "Content-Length"}

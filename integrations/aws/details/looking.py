@@ -142,7 +142,7 @@ class Details:
             percent = None if rollout.percent is None else 100.0
             done = {"done": rollout.total, "step": "", "target": "", "percent": percent}
             return Detail(rollout=rollout.model_copy(update=done))
-        told_by_pipeline = _provider(row) in {"CloudFormation", "Lambda", "ECS"}
+        told_by_pipeline = _provider(row) in {"CodeDeploy", "CodeDeployToECS", "CloudFormation", "Lambda", "ECS"}
         return Detail() if told_by_pipeline and not fetching.plans(row) else None
 
     def _keep(self, row: Answer, detail: Detail, ask: Asking) -> None:

@@ -32,6 +32,12 @@ class About(NamedTuple):
     """It is about the execution itself, not about a part of it."""
     step: bool = False
     """It only says how far a build or a deployment is."""
+    over: bool = False
+    """It says that a build or a deployment has ended."""
+    stage: str = ""
+    action: str = ""
+    state: str = ""
+    """Of the execution, or of this stage or action of it, in EventBridge's words."""
 
 
 def read_event(text: str) -> About:
@@ -48,15 +54,16 @@ def _read(body: Mapping[str, Any], depth: int) -> About:
         detail = body  # an input transformer of the rule may send only this
     kind = _text(body, "detail-type") or _text(body, "detailType")  # the latter: CodeStar Notifications
     event_id = _text(body, "id") or _text(body, "notificationId")
+    state, stage, action = _text(detail, "state"), _text(detail, "stage"), _text(detail, "action")
     if run_id := _text(detail, "execution-id"):
-        began = _text(detail, "state") == "STARTED"
-        inside = "stage" in detail or "action" in detail
-        return About(event_id, _text(detail, "pipeline"), run_id, whole=not inside and not began)
+        whole = not stage and not action and state != "STARTED"
+        return About(event_id, _text(detail, "pipeline"), run_id, whole=whole, stage=stage, action=action, state=state)
     if build := _text(detail, "build-id"):
-        step = "Phase" in kind or "completed-phase" in detail
-        return About(event_id, external=build.rpartition("build/")[2], step=step)
+        step = "Phase" in kind or "completed-phase" in detail or _text(detail, "build-status") == "IN_PROGRESS"
+        return About(event_id, external=build.rpartition("build/")[2], step=step, over=not step)
     if deployment := _text(detail, "deploymentId"):
-        return About(event_id, external=deployment, step="Instance" in kind or "instanceId" in detail)
+        step = "Instance" in kind or "instanceId" in detail or state in {"START", "READY"}
+        return About(event_id, external=deployment, step=step, over=not step)
     what = kind or _text(body, "Type") or "nothing that says what it is"
     raise NotAnEvent(f"a message without an execution, a build or a deployment: {what[:100]}")
 

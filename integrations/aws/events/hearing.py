@@ -1,24 +1,16 @@
-"""Turns events into nudges, whichever way they came: each once, and only for pipelines of the catalogue."""
+"""Takes events, whichever way they came: each once, and only of pipelines of the catalogue."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from integrations.aws.events.envelopes import About, read_event
 
 MOST_REMEMBERED = 5000
-STEPS = 15.0
+STEPS = 60.0
 """Seconds between two looks only because a build or a deployment has come a step further."""
-
-
-class Nudge(Protocol):
-    """Have a run looked at; `whole`: as a whole, even while an action is under way."""
-
-    def __call__(self, run_id: str, *, whole: bool = False) -> None:
-        """Nudge for the run with this id."""
-        ...
 
 
 class Hearing:
@@ -26,16 +18,13 @@ class Hearing:
 
     def __init__(
         self,
-        nudge: Nudge,
+        news: Callable[[str, About], None],
         run_of: Callable[[str], str | None],
         pipelines: frozenset[str],
         monotonic: Callable[[], float],
-        *,
-        heard: Callable[[], None] = lambda: None,
     ) -> None:
-        """`heard` is called for every event about one of `pipelines`: so they do come."""
-        self._nudge, self._run_of, self._pipelines, self._monotonic = nudge, run_of, pipelines, monotonic
-        self._heard = heard
+        """`news` takes a run's id and what an event tells of it; only runs of `pipelines`, by name, count."""
+        self._news, self._run_of, self._pipelines, self._monotonic = news, run_of, pipelines, monotonic
         self._past: OrderedDict[str, None] = OrderedDict()
         self._nudged: OrderedDict[str, float] = OrderedDict()
 
@@ -49,12 +38,11 @@ class Hearing:
         run_id = self._run(about)
         if not run_id:
             return
-        self._heard()
         now = self._monotonic()
         if about.step and now - self._nudged.get(run_id, float("-inf")) < STEPS:
             return
         _remember(self._nudged, run_id, now)
-        self._nudge(run_id, whole=about.whole)
+        self._news(run_id, about)
 
     def _run(self, about: About) -> str | None:
         if about.external:

@@ -11,28 +11,26 @@ from typing import Any, Protocol
 
 from integrations.aws.clients import Clients
 from integrations.aws.events.doors import PATH, Doors, Get
+from integrations.aws.events.envelopes import About
 from integrations.aws.events.hearing import Hearing
 from integrations.aws.events.queue import WAIT, Queue
 from integrations.aws.events.settings import Sources
 from integrations.aws.permissions import region_of_queue
 
-RARELY = 60.0
-"""Seconds between two looks at a run while events come."""
-
 
 class Watched(Protocol):
     """What hears of events: the backend."""
 
-    def nudge(self, run_id: str, *, whole: bool = False) -> None:
-        """Have a run looked at."""
+    def hear(self, run_id: str, about: About) -> None:
+        """Take the news of an event of a run."""
         ...
 
     def run_of(self, external: str) -> str | None:
         """Give the run that a build or a deployment is part of, if it was seen there."""
         ...
 
-    def look_every(self, seconds: float | None) -> None:
-        """Look at runs so often without an event; None: as often as if there were no events."""
+    def deaf(self) -> None:
+        """Know that events can't be read."""
         ...
 
 
@@ -50,15 +48,13 @@ async def listening(
 ) -> AsyncIterator[Mapping[str, Any]]:
     """Hear events of these pipelines for the time of the block; gives the doors by path.
 
-    `region` is for queues whose address doesn't tell; `wait` are the seconds of a long poll. Looks become rare once
-    an event has come, and often again when a queue can't be read.
+    `region` is for queues whose address doesn't tell; `wait` are the seconds of a long poll. Looks at a pipeline's runs
+    become rare once an event of it has come, and often again when a queue can't be read.
     """
-    hearing = Hearing(
-        backend.nudge, backend.run_of, pipelines, time.monotonic, heard=lambda: backend.look_every(RARELY)
-    )
+    hearing = Hearing(backend.hear, backend.run_of, pipelines, time.monotonic)
     queues = [
         Queue(clients, url, region_of_queue(url) or region or "us-east-1", hearing, wait=wait,
-              deaf=lambda: backend.look_every(None))
+              deaf=backend.deaf)
         for url in sources.queues
     ]  # fmt: skip
     tasks = [asyncio.create_task(queue.run(), name="events") for queue in queues]

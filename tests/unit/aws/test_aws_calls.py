@@ -37,7 +37,7 @@ async def test_a_release_with_an_event_for_each_step_takes_at_most_twelve_calls(
             lambda: history("shop", execution_id=run_id),
             lambda page: sum(each.status is State.IN_PROGRESS for each in page.items) >= len(under_way),
         )
-        shop.backend.nudge(run_id)
+        shop.backend.nudge(run_id, whole=there.status.finished)
         seen = await shop.look(run_id)
         assert holds(seen), (seen.stages, shop.proxy.seen)
         return seen

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from bot.core.errors import Misconfigured
 from integrations.aws.clients import Clients
 from integrations.aws.events.doors import Doors
-from integrations.aws.events.envelopes import NotAnEvent, read_event
+from integrations.aws.events.envelopes import About, NotAnEvent, read_event
 from integrations.aws.events.hearing import Hearing
 from integrations.aws.events.queue import Queue
 from integrations.aws.events.settings import read_sources
@@ -41,10 +41,10 @@ class Ear:
 
     def __init__(self) -> None:
         self.nudged: list[tuple[str, bool]] = []
-        self.hearing = Hearing(self.nudge, {"shop:1": "run-1", "d-1": "run-1"}.get, frozenset({"shop"}), time.monotonic)
+        self.hearing = Hearing(self.hear, {"shop:1": "run-1", "d-1": "run-1"}.get, frozenset({"shop"}), time.monotonic)
 
-    def nudge(self, run_id: str, *, whole: bool = False) -> None:
-        self.nudged.append((run_id, whole))
+    def hear(self, run_id: str, about: About) -> None:
+        self.nudged.append((run_id, about.whole))
 
 
 def event(kind: str, detail: dict[str, Any], **more: Any) -> str:

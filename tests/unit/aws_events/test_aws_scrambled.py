@@ -21,10 +21,7 @@ def followed(looks: list[Run], deliveries: list[tuple[float, int]]) -> tuple[Run
     known, told = looks[0], list(changes(None, looks[0]))
     nudged: list[str] = []
 
-    def nudge(run_id: str, *, whole: bool = False) -> None:
-        nudged.append(run_id)
-
-    hearing = Hearing(nudge, lambda _: None, frozenset({"shop"}), lambda: 0.0)
+    hearing = Hearing(lambda run_id, _: nudged.append(run_id), lambda _: None, frozenset({"shop"}), lambda: 0.0)
     for moment, number in sorted(deliveries):
         detail = {"pipeline": "shop", "execution-id": "r1", "state": "STARTED"}
         hearing.hear(json.dumps({"id": f"e{number}", "detail-type": "CodePipeline", "detail": detail}))
