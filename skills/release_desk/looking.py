@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.core.commands import Command, Deployments, Releases, Verb
 from bot.core.model import Release
 from bot.core.voice import VoiceDesk
-from skills.release_desk import asking, speech
+from skills.release_desk import asking, meant, speech
 from skills.release_desk.intents import TESTS, Slot
 from skills.release_desk.reply import Reply
 from skills.release_desk.tongue import Tongue
@@ -23,7 +23,8 @@ async def status(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
     if place.environment and not place.service:
         kept = tuple(each for each in found.releases if each.environment == place.environment)
         found = found.model_copy(update={"releases": kept})
-    return Reply(speech.status(found, tongue, place.service), turn.memory, release=_only(found.releases))
+    last = None if found.releases or place != meant.Place() else await _last(desk, turn)
+    return Reply(speech.status(found, tongue, place.service, last), turn.memory, release=_only(found.releases) or last)
 
 
 async def waiting(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
@@ -60,6 +61,8 @@ async def tests(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
     speaker = await desk.speaker(turn.voice)
     own = [each for each in found if speaker.actor and each.requested_by == speaker.actor.person]
     which = _only(found) or _only(own) or (found[0] if found and place.service else None)
+    if not found and place == meant.Place():
+        which = await _last(desk, turn)
     if which:
         return Reply(speech.tests(which, tongue), turn.memory, release=which)
     if place.service or not found:
@@ -73,6 +76,15 @@ async def releases(desk: VoiceDesk, turn: Turn, command: Command) -> Releases:
     found = await desk.ask(turn.voice, command, asking.heard(turn), turn.id)
     assert isinstance(found, Releases)
     return found
+
+
+async def _last(desk: VoiceDesk, turn: Turn) -> Release | None:
+    """Give this person's own last release, if there is one."""
+    speaker = await desk.speaker(turn.voice)
+    if speaker.actor is None:
+        return None
+    past = (await releases(desk, turn, Command(verb=Verb.HISTORY))).releases
+    return next((each for each in past if each.requested_by == speaker.actor.person), None)
 
 
 def _only(found: Sequence[Release]) -> Release | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -164,8 +164,9 @@ def dispatcher(
 
     async def dispatch(envelope: Envelope) -> Envelope:
         turn = continued(read_turn(envelope))
+        if error := envelope["request"].get("error"):
+            _log.warning("Alexa did not take an answer: %.300r", error)
         if turn.type not in _TYPES:
-            _log_trouble(envelope["request"])
             return NOTHING
         loop = asyncio.get_running_loop()
         call = Call(turn, Tongue(turn.language, desk.vocabulary()), around, loop)
@@ -202,9 +203,3 @@ def _routed(envelope: Envelope) -> str:
         kept["intent"] = {"name": request["intent"]["name"]}
     session: Envelope = {"session": {"attributes": {}}} if "session" in envelope else {}
     return json.dumps({"version": "1.0", "request": kept, **session})
-
-
-def _log_trouble(request: Mapping[str, Any]) -> None:
-    if request.get("type") == "System.ExceptionEncountered":
-        error = request.get("error") or {}
-        _log.warning("Alexa did not take an answer: %s: %s", error.get("type"), error.get("message"))

@@ -58,6 +58,8 @@ def _standing(release: Release, tongue: Tongue) -> Ssml:
     if release.status is Status.RUNNING:
         return _stages_done(release, tongue) or tongue.say("alexa.how.running")
     if release.status is Status.FAILED:
+        if any(not answer.approved for answer in release.approvals):
+            return tongue.say("alexa.how.rejected")
         failed = next((stage for stage in stages_of(release) if stage.status is Status.FAILED), None)
         if failed:
             return tongue.say("alexa.how.failed.at", stage=stage_name(failed.name))
@@ -98,8 +100,11 @@ def _touched(release: Release, tongue: Tongue) -> Ssml | None:
     return tongue.say("alexa.how.touched.yes" if begun else "alexa.how.touched.no", environment=environment)
 
 
-def status(answer: Releases, tongue: Tongue, service: str | None) -> Ssml:
-    """Say how what is under way stands, those that wait for this person first."""
+def status(answer: Releases, tongue: Tongue, service: str | None, last: Release | None = None) -> Ssml:
+    """Say how what is under way stands, those that wait for this person first; if nothing is, their `last`."""
+    if last and not answer.releases:
+        stood = tongue.say("alexa.status.last", how=how(last, tongue), **tongue.place(last))
+        return together(tongue.say("alexa.status.none"), stood)
     if not answer.releases:
         none = tongue.say("alexa.status.none.of", service=tongue.service(service)) if service else None
         return none or tongue.say("alexa.status.none")
