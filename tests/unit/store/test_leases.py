@@ -74,10 +74,10 @@ async def test_a_holder_that_was_stopped_knows_without_asking_that_its_time_is_o
 
 
 async def test_a_living_holder_keeps_its_names_by_itself(postgres: Database) -> None:
-    one, other = (SharedLeases(postgres, owner, seconds=2) for owner in ("one", "other"))
+    one, other = (SharedLeases(postgres, owner, seconds=6) for owner in ("one", "other"))
     await one.claim({"deliver"})
     keeping = asyncio.create_task(one.keep())
-    end = awake() + 3
+    end = awake() + 7
     try:
         while awake() < end:
             assert await other.claim({"deliver"}) == set() or not one.held("deliver")
