@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -28,9 +27,9 @@ class Sentence:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
+def migrated_url(empty_database: Callable[[str], str]) -> str:
     """One kind of database is enough for what is heard."""
-    return f"sqlite:///{tmp_path / 'heard.db'}"
+    return empty_database("sqlite")
 
 
 async def test_the_samples_are_heard_and_the_same_intent_and_slots_reach_the_desk(
