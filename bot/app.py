@@ -117,7 +117,8 @@ async def open_sayso(settings: Settings) -> AsyncIterator[Sayso]:
         adopter = Adopter(
             database, catalogue, backends, clock=now, new_id=new_id, asked=asked, changed=changed, strays=strays
         )
-        sweeper = Sweeper(database, clock=now, keep=timedelta(days=settings.keep_days), leases=leases)
+        keep = timedelta(days=settings.keep_days)
+        sweeper = Sweeper(database, clock=now, keep=keep, backends=tuple(backends.values()), leases=leases)
         parts: dict[str, Callable[[], Coroutine[None, None, None]]] = {
             "watcher": watcher.run,
             "adopter": adopter.run,

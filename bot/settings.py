@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None
     """Without one: SQLite in `data`."""
     keep_days: int = Field(default=365, ge=7, le=36_500)
-    """How long ended releases are kept; what an environment runs, and what it may go back to, is kept longer."""
+    """How long ended releases and runs are kept; what an environment runs, and may go back to, is kept longer."""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     public_url: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
@@ -147,6 +147,18 @@ class Doors(Protocol):
     @property
     def doors(self) -> Mapping[str, Any]:
         """Give the ASGI app by path, as `/aws`; a request's `path` is not shortened for it."""
+        ...
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """What a backend that keeps its runs itself may offer besides: it drops those that are old."""
+
+    async def forget(self, before: datetime, kept: Collection[str]) -> int:
+        """Drop runs that ended before, with all that is kept of them, and give how many that were.
+
+        Never those in `kept` (ids), those under way, and those that a stage could be brought back to.
+        """
         ...
 
 

@@ -69,6 +69,11 @@ def _since(row: Any) -> datetime:
     return Release.model_validate(row.body).updated
 
 
+async def runs(c: AsyncConnection) -> frozenset[str]:
+    """Give the runs of all releases that are there."""
+    return frozenset(run for run in await c.scalars(select(T.c.run_id).distinct()) if run)
+
+
 async def drop(c: AsyncConnection, release_ids: Sequence[str]) -> None:
     """Delete releases with their events, messages and intents; one that is active by now stays."""
     ids = list(await c.scalars(select(T.c.id).where(T.c.id.in_(release_ids), ~T.c.active).with_for_update()))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
+from bot.core.ports import Backend, Forgets
 from bot.incidents import incident
 from bot.store import retention
 from bot.store.database import Database
@@ -30,11 +31,13 @@ class Sweeper:
         *,
         clock: Callable[[], datetime],
         keep: timedelta,
+        backends: Collection[Backend] = (),
         leases: Leases | None = None,
         pause: float = 0.1,
     ) -> None:
-        """`keep` is how long ended releases are kept; `pause` the seconds between two pieces."""
+        """`keep` is how long ended releases, and runs that none has, are kept; `pause` the seconds between pieces."""
         self._database, self._clock, self._keep = database, clock, keep
+        self._backends = [each for each in backends if isinstance(each, Forgets)]
         self._leases, self._pause = leases or Sole(), pause
 
     async def run(self) -> None:
@@ -68,6 +71,9 @@ class Sweeper:
         async with self._database.write() as c:
             await retention.drop_loose(c, before)
             await retention.drop_keys(c, now - KEYS_LIVE)
+            runs = await retention.runs(c)
+        for backend in self._backends:  # what a release still shows, or may go back to, stays
+            await backend.forget(before, runs)
         await self._leases.release(_LEASE)
         if count:
             _log.info("dropped %d releases that ended more than %d days ago", count, self._keep.days)

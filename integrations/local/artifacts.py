@@ -48,8 +48,7 @@ class ArtifactStore:
             except OSError:
                 if not final.is_dir():
                     raise
-            else:
-                final.chmod(0o555)
+            final.chmod(0o555)  # also a sign to `drop` that somebody needs it
         finally:
             _remove(temporary)
         return name
@@ -57,6 +56,19 @@ class ArtifactStore:
     def folder(self, digest: str) -> Path:
         """Give the stored folder; it and all in it is read-only. Copy it before changing anything."""
         return self.root / digest[:2] / digest
+
+    def drop(self, digest: str, fresh: float) -> None:
+        """Remove a stored folder that nobody needs, unless it was kept again since `fresh` (seconds since 1970).
+
+        It loses its name in one step, so that nobody sees half of it. Blocks.
+        """
+        folder = self.folder(digest)
+        if folder.stat().st_ctime >= fresh:
+            return
+        away = Path(tempfile.mkdtemp(dir=self.root / "new")) / "tree"
+        folder.chmod(0o755)
+        folder.rename(away)
+        _remove(away.parent)
 
     def has(self, digest: str) -> bool:
         """Tell whether it is there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from bot.core.model import Decision, HeldBy, Release, Run
 from bot.core.ports import Capability, Nudge, RetryScope, Sharing, Transactions
 from integrations.local import starts, view
 from integrations.local.engine import Engine
+from integrations.local.forgetting import forget
 from integrations.local.host import this_host
 from integrations.local.intents import home_of
 from integrations.local.operations import CodePipeline
@@ -92,6 +93,10 @@ class LocalBackend:
     async def close(self, *, kill: bool = False) -> None:
         """Stop; builds go on and are taken over at the next `open`, unless `kill` ends them all."""
         await self._engine.close(kill=kill)
+
+    async def forget(self, before: datetime, kept: Collection[str]) -> int:
+        """Drop executions that ended before, with all that is kept of them; see `bot.core.ports.Forgets`."""
+        return await forget(self._engine, before, kept)
 
     async def tick(self) -> None:
         """Do what is due by the clock now; it is done by itself, too."""

@@ -115,6 +115,9 @@ class Hooks:
                     if isinstance(reason, str):
                         notes.append(reason)
                         continue
+                    if await self._starter.was_used(target, f"{token}-{number}"):
+                        notes.append("This delivery was taken long ago.")
+                        continue
                     started.append(await self._starter.start(target, pipeline, f"{token}-{number}", reason))
                 except (BadFile, SaysoError) as error:
                     _log.warning("a webhook could not start %s: %s", target.file, error)

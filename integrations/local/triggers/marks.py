@@ -8,6 +8,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.ports import Transactions
 from integrations.local.tables import MARKS
@@ -36,11 +37,20 @@ class Marks:
     async def put(self, what: str, value: str, at: datetime) -> None:
         """Write a mark."""
         async with self._database.write() as c:
-            # Two servers on one database may write the same mark at the same moment.
-            make = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
-            wish = make(MARKS).values(key=_key(what), what=what, value=value, at=at)
-            new = {"value": wish.excluded.value, "at": wish.excluded.at}
-            await c.execute(wish.on_conflict_do_update(index_elements=[MARKS.c.key], set_=new))
+            await put_mark(c, what, value, at)
+
+
+async def put_mark(c: AsyncConnection, what: str, value: str, at: datetime) -> None:
+    """Write a mark within a transaction; two servers on one database may write the same one at the same moment."""
+    make = postgresql.insert if c.dialect.name == "postgresql" else sqlite.insert
+    wish = make(MARKS).values(key=_key(what), what=what, value=value, at=at)
+    new = {"value": wish.excluded.value, "at": wish.excluded.at}
+    await c.execute(wish.on_conflict_do_update(index_elements=[MARKS.c.key], set_=new))
+
+
+def used_delivery(file: str, token: str) -> str:
+    """Name the mark of a webhook's delivery whose execution is dropped already."""
+    return f"delivery {file} {token}"
 
 
 def _key(what: str) -> str:

@@ -12,6 +12,7 @@ from integrations.local.engine import Engine
 from integrations.local.pipelines import read_pipeline
 from integrations.local.target import LocalTarget
 from integrations.local.triggers.deciding import Reason
+from integrations.local.triggers.marks import Marks, used_delivery
 from integrations.specs.pipeline import PipelineDeclaration
 
 
@@ -24,6 +25,10 @@ class Starter:
     async def pipeline(self, target: LocalTarget) -> PipelineDeclaration:
         """Read a target's pipeline as it is now; raises `BadFile`."""
         return await asyncio.to_thread(read_pipeline, target.file)
+
+    async def was_used(self, target: LocalTarget, token: str) -> bool:
+        """Tell whether a token has started an execution that is forgotten by now."""
+        return await Marks(self.engine.database).get(used_delivery(starts.home(target).file, token)) is not None
 
     async def start(self, target: LocalTarget, pipeline: PipelineDeclaration, token: str, reason: Reason) -> str:
         """Start an execution; with a token that was used before, give that one's id.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,6 +62,25 @@ async def test_an_old_release_goes_with_all_that_is_told_of_it(database: Databas
         assert list(await c.scalars(select(COMMANDS.c.key))) == ["key 4"], "keys live 30 days"
         assert await releases.next_number(c, "shop") == 5
     assert await sweep(database) == 0
+
+
+class Forgetful:
+    """A backend that is asked to drop old runs."""
+
+    asked: tuple[datetime, frozenset[str]] | None = None
+
+    async def forget(self, before: datetime, kept: Collection[str]) -> int:
+        self.asked = before, frozenset(kept)
+        return 0
+
+
+async def test_a_backend_drops_its_old_runs_too_but_those_that_a_release_has(database: Database) -> None:
+    for number, days in ((1, 400), (2, 399), (3, 1)):
+        await ended(database, number, NOON - timedelta(days=days), run_id=f"run-{number}")
+    backend: Any = Forgetful()
+    sweeper = Sweeper(database, clock=lambda: NOON, keep=KEEP, backends=(backend,), pause=0)
+    assert await sweeper.sweep() == 2
+    assert backend.asked == (NOON - KEEP, {"run-3"})
 
 
 async def test_what_an_environment_runs_and_may_go_back_to_stays(database: Database) -> None:
