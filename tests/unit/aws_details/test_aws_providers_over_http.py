@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 from integrations.aws.clients import ANY_SERVICE, Clients
 from integrations.aws.details.looking import Details
@@ -17,6 +12,7 @@ from integrations.aws.observing import Detail
 from integrations.aws.pace import Pace
 from integrations.aws.target import AwsTarget
 from tests.support.aws_world import aws_session
+from tests.support.canned_aws import canned_aws
 from tests.unit.aws_details.test_aws_fetching import row
 from tests.unit.aws_details.test_aws_reading import answer
 
@@ -46,39 +42,13 @@ ANSWERS = {
 }  # fmt: skip
 
 
-@contextmanager
-def server(answers: Mapping[str, Any], asked: list[str]) -> Iterator[str]:
-    class Answering(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            asked.append(self.headers["X-Amz-Target"].partition(".")[2])
-            body = json.dumps(answers[asked[-1]]).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/x-amz-json-1.1")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    serving = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    thread = threading.Thread(target=serving.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{serving.server_port}"
-    finally:
-        serving.shutdown()
-        serving.server_close()
-
-
 async def told(provider: str, configuration: Mapping[str, str], asked: list[str], **result: str) -> Detail:
     def now() -> datetime:
         return datetime.now(UTC)
 
     failed = row(provider, "Failed", **result)
     failed["input"]["resolvedConfiguration"] = configuration
-    with server(ANSWERS, asked) as url:
+    with canned_aws(ANSWERS, asked) as url:
         clients = Clients(session=aws_session, pace=Pace(time.monotonic), clock=now, endpoints={ANY_SERVICE: url})
         [found] = (await Details(clients, now).of(TARGET, [failed])).values()
         await clients.close()

@@ -28,6 +28,8 @@ from integrations.aws.pace import Pace
 from integrations.aws.permissions import policy
 from integrations.aws.target import AwsTarget
 from tests.support.aws_world import KEY_ID, SECRET, AwsWorld, aws_session, open_aws_world
+from tests.support.canned_aws import canned_aws
+from tests.support.faulty_proxy import DENIED, faulty_proxy
 from tests.support.moto_world import USER, moto_world
 
 ROOT = Path(__file__).parents[3]
@@ -181,6 +183,39 @@ async def test_where_nobody_may_simulate_what_only_reads_is_tried_and_the_rest_i
     assert "codepipeline:StartPipelineExecution" in pipelines and "can't be told without doing it" in pipelines
     assert "codepipeline:GetPipelineState" not in pipelines
     assert "sqs:DeleteMessage and sqs:ReceiveMessage" in queues
+
+
+async def test_a_read_that_aws_denies_is_named_also_where_nobody_may_simulate(world: AwsWorld, moto: str) -> None:
+    async with faulty_proxy(world.url.removesuffix("/aws")) as proxy:
+        proxy.fault = lambda operation: DENIED if operation in {"GetPipelineState", "GetPipelineExecution"} else None
+        clients = opened_clients({"": moto, "codepipeline": f"{proxy.url}/aws"})
+        found = await check(clients, [PROD], Sources(), None)
+        await clients.close()
+    told = said(found)
+    arn = f"arn:aws:codepipeline:{REGION}:{DEFAULT_ACCOUNT_ID}:checkout"
+    assert f"codepipeline:GetPipelineExecution and codepipeline:GetPipelineState on {arn}. Their releases can't" in told
+
+
+async def test_what_a_role_lacks_is_said_of_the_role(moto: str) -> None:
+    role = f"arn:aws:iam::{DEFAULT_ACCOUNT_ID}:role/teams/deployer"
+    target = TARGET.model_copy(update={"role": role, "external_id": "x-1"})
+    may = policy([target], role=role)
+    for statement in may["Statement"]:
+        statement["Action"] = [each for each in statement["Action"] if each != "codepipeline:StartPipelineExecution"]
+    iam = of(moto, "iam")
+    iam.create_role(RoleName="deployer", Path="/teams/", AssumeRolePolicyDocument="{}")
+    iam.put_role_policy(RoleName="deployer", PolicyName="sayso", PolicyDocument=json.dumps(may))
+    approve = {"name": "Approve", "actionTypeId": {"category": "Approval", "provider": "Manual"}}
+    declared = {"name": "checkout", "version": 1, "pipelineType": "V2", "stages": [
+        {"name": "Source", "actions": []}, {"name": "Release", "actions": [approve]}]}  # fmt: skip
+    with canned_aws({"GetPipeline": {"pipeline": declared}}, []) as url:
+        clients = opened_clients({"": moto, "codepipeline": url})
+        found = await check(clients, [PROD._replace(target=target)], Sources(), None)
+        await clients.close()
+    [mistake] = found.mistakes
+    assert mistake.place == f"AWS in {REGION} as {role}"
+    assert "codepipeline:StartPipelineExecution" in mistake.problem
+    assert mistake.fix == f"Give the role what `sayso aws policy --role {role}` prints."
 
 
 async def test_without_credentials_that_is_said_once_and_nothing_else(
