@@ -36,7 +36,7 @@ async def test_the_samples_are_heard_and_the_same_intent_and_slots_reach_the_des
     database: Database, record_property: Callable[[str, object], None]
 ) -> None:
     mouth, wrong, count = Mouth(), [], 0
-    async with open_conversation(database, {"pair": ["ana"]}) as talk:
+    async with open_conversation(database, {"pair": ["ana"], "pace": (7.0, 7.5)}) as talk:
         ears = Ears(talk.device.model)
         for sentence in sentences(talk.device.model, ears):
             for voice in VOICES:

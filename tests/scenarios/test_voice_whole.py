@@ -217,6 +217,8 @@ async def test_the_terminal_speaks_to_the_same_skill_and_keeps_its_session(app: 
     stranger = await typed("--session", "other", "--unrecognised", "deploy", "alpha", "to", "staging")
     assert "don't recognise" in stranger.stdout
     assert "(The session has ended.)" in (await typed("cancel")).stdout
+    talk = await asyncio.to_thread(sayso, "say", "--playground", page, folder=tmp_path, lines="status\n\nhelp\n")
+    assert re.findall(r"ana: (.+)", talk.stdout) == ["status", "help"]
     nobody = await typed("--as", "zoe", "status")
     assert (nobody.returncode, nobody.stderr) == (2, "Nobody here is called zoe; there are ana, ben, chi.\n")
     away = await asyncio.to_thread(sayso, "say", "--playground", "http://127.0.0.1:9", "hello", folder=tmp_path)

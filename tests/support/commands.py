@@ -22,11 +22,11 @@ def environment(**variables: str) -> dict[str, str]:
     return {**inherited, "COLUMNS": "120", **variables}
 
 
-def sayso(*arguments: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def sayso(*arguments: str, folder: Path, lines: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; `lines` are what it reads."""
     return subprocess.run(
         [sys.executable, "-m", "bot.cli", *arguments], cwd=folder, env=environment(**variables), text=True,
-        capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL,
+        capture_output=True, timeout=SECONDS, check=False, input=lines,
     )  # fmt: skip
 
 

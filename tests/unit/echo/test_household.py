@@ -19,6 +19,7 @@ from bot.core.errors import Misconfigured
 from integrations.playground.config import EchoConfig
 from integrations.playground.echo.keys import open_keys
 from tests.playground.serving import Town, listening, served, town
+from tests.support.commands import sayso
 
 MODEL = json.loads((Path(__file__).parent / "sample_model.json").read_text(encoding="utf-8"))
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -118,6 +119,22 @@ def test_what_can_not_be_said_is_a_sentence(place: Town) -> None:
     with town() as without:
         assert without.get("state")["echo"] is None
         assert "There is no Echo here" in without.post("echo", persona="ana", text="status")["notice"]
+
+
+def test_a_skill_that_is_not_there_is_what_alexa_says_of_it_and_a_terminal_fails(tmp_path: Path) -> None:
+    echo = EchoConfig(
+        skill_url=f"http://127.0.0.1:{free_port()}/alexa",
+        skill_id="amzn1.ask.skill.test",
+        models={"en-US": MODEL},
+        roots=tmp_path / "roots.pem",
+        store_port=free_port(),
+    )
+    with town(echo=echo) as alone:
+        done = sayso("say", "--playground", alone.url, "status", folder=tmp_path)
+        wire = alone.get("ledger")["deliveries"]
+    assert (done.returncode, done.stderr.count("does not answer")) == (1, 1)
+    assert "There was a problem with the requested skill's response." in done.stdout
+    assert {each["outcome"] for each in wire} == {"no_answer"}
 
 
 def test_a_reset_forgets_what_was_said(place: Town, skill: Skill) -> None:
