@@ -205,8 +205,10 @@ def read_back(plan: Plan, tongue: Tongue, *, build: int | None = None) -> Ssml:
     if plan.command.verb is Verb.PROMOTE and plan.release:
         key = "alexa.read.promote.release"
     said = [tongue.say(key, build=build, **place)]
-    if plan.release and plan.command.verb in {Verb.PROMOTE, Verb.APPROVE, Verb.STOP}:
-        said.append(Ssml(f"{_capital(how(plan.release, tongue))}."))
+    if plan.release and plan.command.verb in {Verb.APPROVE, Verb.STOP}:
+        said.append(_sentence(how(plan.release, tongue)))
+    if plan.release and plan.command.verb is Verb.PROMOTE and (tests := _tests_in_short(plan.release, tongue)):
+        said.append(_sentence(tests))
     if plan.offered and plan.offered.newer:
         said.append(tongue.say("alexa.read.promote.newer"))
     if plan.offered and not plan.offered.may_approve:
@@ -237,5 +239,5 @@ def goodbye(own: Sequence[Release], tongue: Tongue) -> Ssml:
     return tongue.say("alexa.bye.several", n=len(active)) if active else tongue.say("alexa.bye")
 
 
-def _capital(said: Ssml) -> str:
-    return said[:1].upper() + said[1:]
+def _sentence(said: Ssml) -> Ssml:
+    return Ssml(f"{said[:1].upper()}{said[1:]}.")

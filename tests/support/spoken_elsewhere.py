@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.core.commands import Accepted, Verb
-from bot.core.errors import SaysoError
+from bot.core.errors import BackendUnavailable, SaysoError
 from bot.core.memos import Question
 from bot.core.model import FailedTest, Release, Status, TestReport
 from bot.store import plans, releases
@@ -83,6 +83,12 @@ class Elsewhere:
             self.room.world.backend.show(run_id, stage, action, tests=report)
         state = State(done["as"]) if "as" in done else State.SUCCEEDED if done.get("ok", True) else State.FAILED
         self.room.world.backend.end_as(run_id, stage, action, state)
+
+    async def step_unreachable(self, label: str) -> None:
+        """Let the backend fail until that is known of a release."""
+        release = await self.release(label)
+        self.room.world.backend.failing = [BackendUnavailable()] * 1000
+        await self.room.world.when(release, lambda seen: seen.unreachable_since)
 
     async def step_status(self, expected: dict[str, str]) -> None:
         """Wait until a release has a status, or until one of its stages runs (`running Build`)."""
