@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from tests.bench import acks, cluster, crowd, gate, growth, history, latency, load, pipelines, voice, wide
+from tests.bench import acks, aws, cluster, crowd, gate, growth, history, latency, load, pipelines, voice, wide
 from tests.bench.figures import HEAD, Figure, Sizes
 
 BENCHES: Mapping[str, Callable[[Path, Sizes], Iterator[Figure]]] = {
@@ -25,6 +25,7 @@ BENCHES: Mapping[str, Callable[[Path, Sizes], Iterator[Figure]]] = {
     "latency": latency.measure,
     "growth": growth.measure,
     "cluster": cluster.measure,
+    "aws": aws.measure,
 }
 
 
