@@ -36,6 +36,7 @@ async def start(pipelines: Pipelines, target: AwsTarget, release: Release, now: 
     if variables := variables_of(target, declaration, release):
         given["variables"] = [{"name": name, "value": value} for name, value in variables.items()]
     if release.ref and not target.ref_in_variables:
+        _must_take_revisions(declaration)
         given["sourceRevisions"] = await _source_revisions(pipelines, target, declaration, release.ref)
     return await _begin(pipelines, target, given), declaration
 
@@ -96,6 +97,21 @@ async def _source_revisions(
     return [{"actionName": chosen["name"], "revisionType": kind, "revisionValue": ref}]
 
 
+def _must_take_revisions(declaration: Answer) -> None:
+    """Refuse what AWS would not do, or not say that it does not (User Guide, "What type of pipeline is right for me?").
+
+    A pipeline of type V1 has neither rollbacks nor source revision overrides.
+    """
+    if not takes_revisions(declaration):
+        name = declaration["name"]
+        raise BackendError(say("aws.start.v1", name=name), fix=say("aws.start.v1.fix"))
+
+
+def takes_revisions(declaration: Answer) -> bool:
+    """Tell whether a pipeline can be started with another revision than its newest."""
+    return bool(declaration.get("pipelineType", "V1") == "V2")
+
+
 def revision_type(source: Answer, ref: str) -> str:
     """Tell what a source action takes this as (API model, "SourceRevisionType"). Raises `BackendError` if as nothing.
 
@@ -145,7 +161,7 @@ async def roll_back(
     declaration = await pipelines.declaration(target, past["pipelineVersion"])
     _must_have_succeeded(declaration, rows, stage, to)
     today = await pipelines.declaration_now(target)
-    if today.get("pipelineType", "V1") == "V2" and past.get("executionMode") != "PARALLEL":
+    if takes_revisions(today) and past.get("executionMode") != "PARALLEL":
         try:
             answer = await pipelines.ask(
                 target, "RollbackStage", stageName=stage, targetPipelineExecutionId=to, urgent=True, once=True
@@ -156,6 +172,7 @@ async def roll_back(
                 raise Conflict(say("aws.taken", stage=stage)) from error
             if error.code not in {"PipelineExecutionOutdated", "UnableToRollbackStage"}:
                 raise
+    _must_take_revisions(today)
     revisions = _revisions_of(today, rows)
     if not revisions:
         raise BackendError(say("aws.back.no_revisions", run=to[:8]))

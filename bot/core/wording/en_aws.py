@@ -58,6 +58,8 @@ MESSAGES: Mapping[str, str] = {
     "aws.start.digest": "The source {source} takes an image's digest, as sha256:…, and {ref} is none.",
     "aws.start.commit": "The source {source} takes a full commit id, and {ref} is none.",
     "aws.start.commit.fix": "Type the whole commit id; or give the pipeline a variable for the branch, with {{ref}} in the catalogue's variables.",
+    "aws.start.v1": "The pipeline {name} is of type V1, which AWS only starts with its newest revision: nothing else can be deployed after @, and nothing can be rolled back.",
+    "aws.start.v1.fix": "Give the pipeline the type V2; or start the earlier revision by reverting to it in its source.",
     "aws.start.branch": "The CodeCommit repository {repository} has no branch {ref}.",
     # Rolling back
     "aws.back.itself": "Run {run} is a rollback itself; choose the run that it went back to.",

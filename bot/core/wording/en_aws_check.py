@@ -19,6 +19,7 @@ MESSAGES: Mapping[str, str] = {
     "aws.check.before.deploy": "before it deploys",
     "aws.check.no_gate": "The pipeline {name} has no approval {where}: what is deployed to production goes there at once, whoever the approvers are.",
     "aws.check.no_gate.fix": "Add a manual approval there, if somebody is to be asked.",
+    "aws.check.v1.fix": "Give the pipeline the type V2, if you want these; AWS charges that type by the minute.",
     # Permissions
     "aws.check.denied.fix": "Give it what `sayso aws policy` prints.",
     "aws.check.denied.fix.role": "Give the role what `sayso aws policy --role {role}` prints.",

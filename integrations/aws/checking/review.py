@@ -11,12 +11,17 @@ from bot.core.wording import say
 from integrations.aws.answers import Answer, source_actions
 from integrations.aws.checking.environments import Environment
 from integrations.aws.refusals import near
+from integrations.aws.starting import takes_revisions
 
 
 def review(environment: Environment, declaration: Answer) -> Review:
     """Compare an environment with what its pipeline declares (GetPipeline's `pipeline`)."""
     mistakes = tuple(_mistakes(environment, declaration))
     warnings = []
+    if not takes_revisions(declaration):
+        warnings.append(
+            Mistake(environment.key, say("aws.start.v1", name=declaration["name"]), say("aws.check.v1.fix"))
+        )
     if environment.production and not mistakes and not guarded(declaration, environment.stage):
         stage = environment.stage
         where = say("aws.check.before.stage", stage=stage) if stage else say("aws.check.before.deploy")

@@ -27,6 +27,7 @@ def action(category: str, provider: str, order: int = 1, **configuration: str) -
 
 def declared(*stages: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     names = ("Source", "Build", "Staging", "Prod")
+    more.setdefault("pipelineType", "V2")
     return {"name": "shop", "stages": [{"name": n, "actions": a} for n, a in zip(names, stages, strict=False)], **more}
 
 
@@ -54,6 +55,12 @@ def test_a_production_that_nobody_is_asked_about_is_pointed_out(
     assert review(environment._replace(production=False), declared([SOURCE], [DEPLOY])).warnings == ()
 
 
+def test_a_pipeline_of_the_old_type_says_what_its_people_go_without() -> None:
+    environment = Environment("shop", "prod", TARGET, "Prod", production=False)
+    [warning] = review(environment, declared([SOURCE], [BUILD], [DEPLOY], [DEPLOY], pipelineType="V1")).warnings
+    assert "nothing can be rolled back" in str(warning)
+
+
 def test_names_that_the_pipeline_does_not_have_are_told_with_the_nearest() -> None:
     target = TARGET.model_copy(update={"source": "CodeComit", "variables": {"BRNCH": "x"}})
     environment = Environment("shop", "prod", target, "prod", production=True)
@@ -65,7 +72,8 @@ def test_names_that_the_pipeline_does_not_have_are_told_with_the_nearest() -> No
 
 
 def test_only_what_a_pipeline_uses_is_needed_and_on_what_exactly() -> None:
-    found = {need.action: need.resource for need in needs(TARGET, declared([SOURCE], [BUILD], [DEPLOY]), "1234")}
+    v1 = declared([SOURCE], [BUILD], [DEPLOY], pipelineType="V1")
+    found = {need.action: need.resource for need in needs(TARGET, v1, "1234")}
     assert found["codebuild:BatchGetBuilds"] == "arn:aws:codebuild:eu-west-1:1234:project/unit"
     assert found["codedeploy:GetDeployment"] == "arn:aws:codedeploy:eu-west-1:1234:deploymentgroup:shop/staging"
     assert found["codecommit:GetBranch"] == "arn:aws:codecommit:eu-west-1:1234:shop"
@@ -75,7 +83,7 @@ def test_only_what_a_pipeline_uses_is_needed_and_on_what_exactly() -> None:
     unused = {"ecs:DescribeServices", "codepipeline:PutApprovalResult", "codepipeline:RollbackStage",
               "cloudformation:DescribeStackEvents", "codepipeline:ListRuleExecutions"}  # fmt: skip
     assert not unused & set(found)
-    v2 = declared([SOURCE], [BUILD], [GATE], pipelineType="V2")
+    v2 = declared([SOURCE], [BUILD], [GATE])
     found_v2 = {need.action: need.resource for need in needs(TARGET, v2, "1234")}
     assert found_v2["codepipeline:PutApprovalResult"].endswith(":shop/Staging/Manual")
     assert "codepipeline:RollbackStage" in found_v2
