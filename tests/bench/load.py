@@ -40,19 +40,22 @@ def _measure(server: Served, kind: str, sizes: Sizes) -> Iterator[Figure]:
     commands = max(1, sizes.load // 5)
     for what, action, count in (("no-ops", no_op(), sizes.load), ("`true`", true_command(), commands)):
         name = what.strip("`-")
-        engine = bash = 0.0
+        engine = bash = engine_cpu = bash_cpu = 0.0
         rounds = min(ROUNDS, count)
         for turn in range(rounds):
             names = [f"{name}-{turn}-{number}" for number in range(count // rounds)]
             for each in names:
                 server.create(declaration(each, _stages(action)))
-            bash += in_bash(len(names), ACTIONS)
+            took, cpu = in_bash(len(names), ACTIONS)
+            bash, bash_cpu, used = bash + took, bash_cpu + cpu, server.cpu()
             engine += _all_of(server, names)
+            engine_cpu += server.cpu() - used
         actions = count // rounds * rounds * ACTIONS
         told = f"{kind}: {count} pipelines of {ACTIONS} actions ({what})"
         yield Figure(told, engine, "s", bash, BASH)
         yield Figure(f"{told}: actions a second", actions / engine, "/s")
         yield Figure(f"{told}: overhead per action", 1000 * (engine - bash) / actions, "ms")
+        yield Figure(f"{told}: CPU per action", 1000 * engine_cpu / actions, "ms", 1000 * bash_cpu / actions, BASH)
     yield Figure(f"{kind}: memory after that", server.memory(), "MB", before, "before")
     yield Figure(f"{kind}: idle CPU after that", server.idle(sizes.idle_seconds), "%", aim=1)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -151,6 +152,12 @@ class Served:
         assert self.process is not None
         return float(self.process.memory_info().rss / 2**20)
 
+    def cpu(self) -> float:
+        """Give the seconds of a core that the server has used; not its database, nor what outlives it."""
+        assert self.process is not None
+        used = self.process.cpu_times()
+        return float(used.user + used.system)
+
     def idle(self, seconds: float) -> float:
         """Give the share of a core that it uses while nobody asks for anything, in percent."""
         assert self.process is not None
@@ -171,9 +178,10 @@ def serving(root: Path, database: str | None = None, **environment: str) -> Iter
         server.close()
 
 
-def in_bash(pipelines: int, commands: int) -> float:
-    """Run `true` in a shell of its own so often, one after the other in each pipeline; gives the seconds."""
+def in_bash(pipelines: int, commands: int) -> tuple[float, float]:
+    """Run `true` in a shell of its own so often, one by one in each pipeline; gives the seconds, and those of CPU."""
     each = f"for n in $(seq {commands}); do bash -c true; done"
-    began = time.perf_counter()
+    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(["bash", "-c", f"seq {pipelines} | xargs -P {SLOTS} -I_ bash -c '{each}'"], check=True)
-    return time.perf_counter() - began
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter() - began, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime

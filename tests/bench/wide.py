@@ -23,7 +23,7 @@ def measure(root: Path, sizes: Sizes) -> Iterator[Figure]:
         for name in few:
             server.create(declaration(name, {f"S{number}": [no_op()] for number in range(1, 5)}))
         server.create(declaration("wide", _stages(side)))
-        bash = in_bash(SLOTS, max(1, actions // SLOTS))
+        bash, _ = in_bash(SLOTS, max(1, actions // SLOTS))
         narrow, alone = (_seconds(server, names) for names in (few, ["wide"]))
         memory = server.memory()
     told = f"one pipeline of {side} x {side} actions"
