@@ -14,8 +14,14 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from bot.app import open_sayso
+from bot.cli.client import Unreachable
+from bot.cli.command import build
+from bot.core.errors import BadInput, Misconfigured
 from bot.core.model import Status, Surface
+from bot.settings import Settings
 from integrations.playground.echo.amazon import SPEAKER, Endpoint
 from integrations.playground.echo.certificates import Authority, Certified, read_certified
 from skills.release_desk import relay
@@ -188,15 +194,17 @@ async def test_the_lambda_relay_hands_a_request_on_to_the_same_skill(app: WholeA
         await asyncio.to_thread(relay.relay, event, forged, time.time())
 
 
-def test_roots_that_are_none_are_a_sentence_before_anything_is_served(tmp_path: Path) -> None:
+async def test_roots_that_are_none_are_a_sentence_before_anything_is_served(tmp_path: Path) -> None:
     (tmp_path / "sayso.toml").write_text("")
     (tmp_path / "empty.pem").write_text("")
     for name in ("missing.pem", "empty.pem"):
-        done = sayso(
-            "serve", folder=tmp_path, SAYSO_PORT="0", ALEXA_SKILL_ID=OURS, ALEXA_TRUST_ROOTS=str(tmp_path / name)
-        )
-        assert (done.returncode, done.stdout) == (2, "")
-        assert f"ALEXA_TRUST_ROOTS names {tmp_path / name}, which has no certificates to trust" in done.stderr
+        settings = {
+            "config": tmp_path / "sayso.toml", "data": tmp_path / "data", "alexa_skill_id": OURS,
+            "alexa_trust_roots": tmp_path / name,
+        }  # fmt: skip
+        with pytest.raises(Misconfigured, match=f"{name}, which has no certificates to trust"):
+            async with open_sayso(Settings.model_validate(settings)):
+                pass
 
 
 async def test_the_terminal_speaks_to_the_same_skill_and_keeps_its_session(app: WholeApp, tmp_path: Path) -> None:
@@ -210,18 +218,22 @@ async def test_the_terminal_speaks_to_the_same_skill_and_keeps_its_session(app: 
     assert first.returncode == 0 and code, first
     assert first.stdout.startswith("ana: pair me\n  PairIntent\nAlexa: Your code is ")
     await app.say(f"/release pair {code[0]}")
-    assert "Which service?" in (await typed("deploy", "something")).stdout
-    asked = await typed("alpha")
-    assert "service: alpha" in asked.stdout
-    assert "(Alexa listens.)" in asked.stdout
+    talk = await asyncio.to_thread(
+        sayso, "say", "--playground", page, folder=tmp_path, lines="deploy something\n\nalpha\n"
+    )
+    assert re.findall(r"ana: (.+)", talk.stdout) == ["deploy something", "alpha"]
+    assert "Which service?" in talk.stdout
+    assert "service: alpha" in talk.stdout
+    assert talk.stdout.endswith("(Alexa listens.)\n")
+    assert "(The session has ended.)" in (await typed("cancel")).stdout
     stranger = await typed("--session", "other", "--unrecognised", "deploy", "alpha", "to", "staging")
     assert "don't recognise" in stranger.stdout
-    assert "(The session has ended.)" in (await typed("cancel")).stdout
-    talk = await asyncio.to_thread(sayso, "say", "--playground", page, folder=tmp_path, lines="status\n\nhelp\n")
-    assert re.findall(r"ana: (.+)", talk.stdout) == ["status", "help"]
-    nobody = await typed("--as", "zoe", "status")
-    assert (nobody.returncode, nobody.stderr) == (2, "Nobody here is called zoe; there are ana, ben, chi.\n")
-    away = await asyncio.to_thread(sayso, "say", "--playground", "http://127.0.0.1:9", "hello", folder=tmp_path)
-    assert away.returncode == 3
-    assert "No playground answers" in away.stderr
+
+    run = CliRunner()
+    told = await asyncio.to_thread(run.invoke, build(), ["say", "--playground", page, "--as", "zoe", "status"])
+    assert isinstance(told.exception, BadInput)
+    assert str(told.exception) == "Nobody here is called zoe; there are ana, ben, chi."
+    told = await asyncio.to_thread(run.invoke, build(), ["say", "--playground", "http://127.0.0.1:9", "status"])
+    assert isinstance(told.exception, Unreachable)
+    assert "No playground answers" in str(told.exception)
     assert await app.releases() == []
