@@ -20,6 +20,7 @@ from integrations.local.driven import Driven, lost_result
 from integrations.local.files import remove
 from integrations.local.host import Host
 from integrations.local.logs import Log
+from integrations.local.outlet import LOG_BYTES
 from integrations.local.processes import Lost, clean_environment, write_durably
 from integrations.local.secret_sources import SecretSource
 from integrations.specs.buildspec import Buildspec
@@ -46,7 +47,7 @@ class CodeBuildRunner:
         source: SecretSource | None = None,
         runtimes: Runtimes | None = None,
         cache_mb: int = 5000,
-        log_bytes: int = 100_000_000,
+        log_bytes: int = LOG_BYTES,
     ) -> None:
         """Take what a build needs.
 

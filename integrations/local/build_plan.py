@@ -23,6 +23,7 @@ from integrations.local.actions import Attempt
 from integrations.local.build_outputs import check_outputs, texts
 from integrations.local.build_runtimes import Runtimes, shims
 from integrations.local.files import Unfit, copy_tree, read_text, remove
+from integrations.local.outlet import LOG_BYTES, bounds
 from integrations.local.processes import MARK, python
 from integrations.local.secret_sources import Reference, SecretSource, look_up
 from integrations.specs.buildspec import Buildspec, not_yet, parse_buildspec
@@ -60,8 +61,7 @@ class Builder:
     source: SecretSource = field(default_factory=SecretSource)
     runtimes: Runtimes = field(default_factory=dict)
     cache_mb: int = 5000
-    log_bytes: int = 100_000_000
-    """How much of a build's output is kept: half from its beginning, half from its end."""
+    log_bytes: int = LOG_BYTES
 
 
 class Override(Frozen):
@@ -139,7 +139,7 @@ def prepare(attempt: Attempt, builder: Builder, now: Callable[[], float] = time.
             "memory": project.memory_mb * 1_000_000 if project.memory_mb else None,
             "address_space": project.address_space_mb * 1000 if project.address_space_mb else None,
         },
-        "log": {"head": builder.log_bytes // 2, "part": builder.log_bytes // 4},
+        "log": bounds(builder.log_bytes),
         "number": number,
         "prepared": [began, now()],
     }

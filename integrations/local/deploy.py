@@ -14,8 +14,8 @@ from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, R
 from integrations.local.deploy_plan import Applications, DeploymentGroup, DeploymentTarget, prepare
 from integrations.local.deploy_record import hidden, record_of
 from integrations.local.driven import Driven, lost_result
-from integrations.local.files import remove
 from integrations.local.host import Host
+from integrations.local.outlet import LOG_BYTES, bounds
 from integrations.local.processes import Lost, clean_environment, end, marked, write_durably
 
 __all__ = ["CodeDeployRunner", "DeploymentGroup", "DeploymentTarget"]
@@ -45,6 +45,7 @@ class CodeDeployRunner:
         host: Host,
         of_server: Mapping[str, str],
         secrets: Iterable[str] = (),
+        log_bytes: int = LOG_BYTES,
     ) -> None:
         """Take what a deployment needs.
 
@@ -54,7 +55,7 @@ class CodeDeployRunner:
         self._applications = applications
         self._host = host
         self._inherited = clean_environment(of_server)
-        self._secrets = tuple(secrets)
+        self._secrets, self._log_bytes = tuple(secrets), log_bytes
 
     async def perform(self, attempt: Attempt, *, interrupted: bool) -> Result:
         """Deploy to all targets, or go on with the deployment that an earlier server began."""
@@ -79,6 +80,7 @@ class CodeDeployRunner:
         try:
             if not (interrupted and work.find()):
                 plan = await asyncio.to_thread(prepare, attempt, self._applications, self._inherited)
+                plan["log"] = bounds(self._log_bytes)
                 work.start("integrations.local.deploy_driver", plan, self._inherited)
         except Lost as lost:
             await story.end_hook(work)
@@ -96,8 +98,7 @@ class CodeDeployRunner:
         detail = work.log.hide(detail)
         result = Result(outcome=outcome, detail=detail, rollout=story.rollout, log=work.log.tail())
         result = await work.finish(result)
-        # Not the raw output: services that the hooks started may still write to it.
-        await asyncio.to_thread(remove, work.folder / "plan.json")
+        await asyncio.to_thread(work.remove_traces)
         return result
 
 

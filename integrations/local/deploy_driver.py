@@ -6,6 +6,7 @@ What a target keeps of its deployments lies in its folder `.sayso`.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -20,10 +21,14 @@ from types import FrameType
 from typing import Any
 
 from integrations.local.install import Broken, install
+from integrations.local.outlet import Outlet
+from integrations.local.taps import Taps
 
 KEPT_BUNDLES = 5
 """As CodeDeploy's agent keeps by default (`max_revisions`)."""
 GRACE = 3.0
+RESERVE = 65_536
+"""Bytes that are set aside so that, on a full disk, it can still be told."""
 
 
 class Stopped(Exception):
@@ -33,8 +38,10 @@ class Stopped(Exception):
 class Deployment:
     """The lifecycle of an in-place deployment (User Guide, "Lifecycle event hook run order", without load balancer)."""
 
-    def __init__(self, plan: dict[str, Any], folder: Path) -> None:
-        self.plan = plan
+    def __init__(self, plan: dict[str, Any], folder: Path, taps: Taps) -> None:
+        self.plan, self.taps = plan, taps
+        self.reserve = folder / "reserve"
+        self.reserve.write_bytes(b"\0" * RESERVE)
         self.journal = (folder / "journal").open("a", buffering=1)
         self.done = 0
         self.at: dict[str, Any] = {"target": "", "step": ""}
@@ -63,9 +70,12 @@ class Deployment:
             self.tell(verdict="failed", detail=detail, code=broken.code, script=broken.script, message=str(broken))
             return 1
         except OSError as error:
+            self.reserve.unlink(missing_ok=True)
             name = Path(str(error.filename)).name if error.filename else self.at["target"]
             self.say(f"{self.at['step']}: {error}")
             sentence = f"{name} can't be used: {error.strerror or error}"
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                sentence = f"the disk is full: {name} can't be written. Make room, then retry"
             detail = f"{self.at['target']}: {self.at['step']}: {sentence}"
             self.tell(verdict="failed", detail=detail, code="UnknownError", script="", message=sentence)
             return 1
@@ -155,7 +165,9 @@ class Deployment:
             raise failed("ScriptMissing", "is not in the bundle (any more)")
         self.say(f"{event}: {script['location']}")
         path.chmod(path.stat().st_mode | 0o555)
-        options: dict[str, Any] = {"cwd": bundle, "stdin": subprocess.DEVNULL, "start_new_session": True}
+        printed = self.taps.open()
+        options: dict[str, Any] = {"cwd": bundle, "stdin": subprocess.DEVNULL, "start_new_session": True,
+                                   "stdout": printed, "stderr": printed}  # fmt: skip
         options |= self.user(script["runas"], environment)
         try:
             try:
@@ -166,6 +178,8 @@ class Deployment:
                 process = subprocess.Popen(["/bin/sh", str(path)], env=environment, **options)
         except OSError as error:
             raise failed("ScriptNotExecutable", f"can't be run: {error.strerror}") from error
+        finally:
+            os.close(printed)
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -174,6 +188,8 @@ class Deployment:
         except Stopped:
             end(process)
             raise
+        finally:
+            self.taps.drain()
         if code != 0:
             shown = code if code > 0 else 128 - code
             raise failed("ScriptFailed", f"ended with exit code {shown}")
@@ -220,7 +236,15 @@ def main() -> None:
     """Carry out the plan that is the argument; the exit code is 0 if every target has the new revision."""
     path = Path(sys.argv[1])
     signal.signal(signal.SIGTERM, stop)
-    sys.exit(Deployment(json.loads(path.read_text()), path.parent).run())
+    plan = json.loads(path.read_text())
+    outlet = Outlet(path.parent / "raw.log", head=plan["log"]["head"], part=plan["log"]["part"])
+    taps = Taps(path.parent)
+    try:
+        code = Deployment(plan, path.parent, taps).run()
+    finally:
+        taps.close()
+        outlet.close()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

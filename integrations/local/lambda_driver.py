@@ -17,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from integrations.local.outlet import Outlet, bounds
+
 LARGEST = 1 << 20
 OPERATIONS = ("PutJobSuccessResult", "PutJobFailureResult")
 
@@ -136,6 +138,7 @@ def main() -> None:
     """Invoke the function whose plan is the argument, again for as long as it asks for that."""
     path = Path(sys.argv[1])
     plan, folder = json.loads(path.read_text()), path.parent
+    outlet = Outlet(folder / "raw.log", **bounds(plan["log_bytes"]))
     token: str | None = None
     began = time.monotonic()
     with (folder / "journal").open("a", buffering=1) as journal:
@@ -150,7 +153,7 @@ def main() -> None:
                 break
             time.sleep(plan["pause"])
         journal.write(json.dumps({"verdict": said}) + "\n")
-    sys.stdout.flush()
+    outlet.close()
     os._exit(0 if said["ok"] else 1)
 
 

@@ -19,6 +19,7 @@ from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, R
 from integrations.local.driven import Driven, lost_result
 from integrations.local.files import Unfit
 from integrations.local.host import Host
+from integrations.local.outlet import LOG_BYTES
 from integrations.local.processes import MARK, Lost, clean_environment
 
 LONGEST_VALUE = 1000
@@ -147,6 +148,7 @@ class LambdaRunner:
             "cwd": str(file.parent),
             "environment": environment,
             "timeout": function.timeout_seconds,
+            "log_bytes": LOG_BYTES,
             "pause": self._pause,
             # User Guide, "Quotas": an Invoke action of Lambda that goes on by continuation tokens ends after 7 days;
             # here an hour, since somebody waits for this machine.

@@ -1,7 +1,7 @@
 """A driver's standard output with a bound: the head and the tail are kept, the middle of a flood is dropped.
 
 Only standard library: drivers run it. Whatever their commands print goes through a pipe into the raw log; beyond
-`HEAD` bytes into numbered parts beside it, of which only the last ones are kept.
+its head into numbered parts beside it, of which only the last ones are kept.
 """
 
 from __future__ import annotations
@@ -13,10 +13,8 @@ import threading
 import time
 from pathlib import Path
 
-HEAD = 50_000_000
-"""Bytes of the raw log itself."""
-PART = 25_000_000
-"""Bytes of one further part."""
+LOG_BYTES = 100_000_000
+"""How much of what an attempt prints is kept: half from its beginning, half from its end."""
 PARTS = 2
 """Further parts that are kept: the newest ones."""
 CHUNK = 1 << 16
@@ -24,6 +22,11 @@ LAST_WORDS = 2.0
 """Seconds that a pipe into which something still prints is emptied before it is left."""
 RECENT = 65_536
 """Bytes of the last output that are kept at hand."""
+
+
+def bounds(most: int) -> dict[str, int]:
+    """Give the bytes of the raw log itself and of one further part, for a log of so many bytes."""
+    return {"head": most // 2, "part": most // 2 // PARTS}
 
 
 def part_of(raw: Path, number: int) -> Path:
@@ -34,7 +37,7 @@ def part_of(raw: Path, number: int) -> Path:
 class Outlet:
     """The pipe behind this process's standard output and error, and the thread that empties it into the raw log."""
 
-    def __init__(self, raw: Path, *, head: int = HEAD, part: int = PART) -> None:
+    def __init__(self, raw: Path, *, head: int, part: int) -> None:
         self.raw, self.head, self.part = raw, head, part
         self.full = False
         """The disk is full; nothing is written from then on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pwd
@@ -260,6 +261,51 @@ async def test_a_cancel_ends_the_script_under_way_and_leaves_finished_ones_servi
     left = {process.environ()["SAYSO_HOOK"].split("/")[-2] for process in bench.processes()}
     assert left == {"ApplicationStart"}
     assert "[Sayso] one: ValidateService: stopped" in bench.log
+
+
+FLOOD = "yes 'an ordinary line of a script' | head -c {bytes}\necho the end of $LIFECYCLE_EVENT\n"
+
+
+async def test_of_a_script_that_prints_too_much_the_head_and_the_tail_are_kept(bench: Any) -> None:
+    spec = appspec(events=("AfterInstall", "ValidateService"))
+    scripts = {"AfterInstall": "echo the very beginning\n" + FLOOD.format(bytes=60_000_000)}
+    job = asyncio.create_task(
+        deploy(bench, revision(bench, "v1", spec=spec, **scripts, ValidateService="echo fine\n"), log_bytes=2_000_000)
+    )
+    most = 0
+    while not job.done():
+        await asyncio.sleep(0.05)
+        with contextlib.suppress(OSError):
+            used = [path.lstat().st_blocks * 512 for path in (bench.tmp / "attempt-1" / "driver").iterdir()]
+            most = max(most, sum(used))
+    assert (await job).outcome is Outcome.SUCCEEDED, bench.log
+    assert "\nthe very beginning\n" in bench.log
+    assert "bytes of this log were dropped here" in bench.log
+    assert bench.log.index("the end of AfterInstall") < bench.log.index("ValidateService: hooks/") < len(bench.log)
+    assert bench.log.splitlines()[-1] == "fine"
+    assert (bench.tmp / "log.txt").stat().st_size < 2_200_000
+    assert most < 20_000_000
+    assert not list((bench.tmp / "attempt-1" / "driver").glob("raw.log*"))
+
+
+async def test_a_service_that_prints_on_after_the_deployment_lives_on(bench: Any) -> None:
+    talks = '(while :; do echo tick; sleep 0.05; touch "$SAYSO_TARGET/../tick"; done) &\n'
+    bundle = revision(bench, "v1", spec=appspec(events=("ApplicationStart",)), ApplicationStart=talks)
+    assert (await deploy(bench, bundle)).outcome is Outcome.SUCCEEDED
+    ticked = (bench.tmp / "targets" / "tick").stat().st_mtime_ns
+    await bench.until(lambda: (bench.tmp / "targets" / "tick").stat().st_mtime_ns > ticked)
+    assert len({process.environ()["SAYSO_HOOK"] for process in bench.processes()}) == 1
+
+
+async def test_a_full_disk_fails_the_deployment_with_a_sentence(bench: Any) -> None:
+    bundle = revision(bench, "v1", spec=appspec(destination="/srv"))
+    root = bench.tmp / "targets" / "one" / ".sayso"
+    root.mkdir(parents=True)
+    (root / "last.new").symlink_to("/dev/full")
+    result = await deploy(bench, bundle)
+    assert result.outcome is Outcome.FAILED
+    assert "the disk is full" in result.detail
+    assert result.detail.endswith("can't be written. Make room, then retry")
 
 
 async def test_two_deployments_to_one_target_do_not_mix(bench: Any) -> None:
