@@ -87,6 +87,10 @@ def test_ana_asks_by_voice_presses_the_number_that_alexa_said_and_ben_approves(c
     echo.say("Alexa, ask release desk what is deployed in production")
     expect(echo.answer).to_contain_text("checkout")
 
+    echo.say("<img src=x>")
+    expect(chat.page.get_by_test_id("echo-dialog")).to_contain_text("<img src=x>")
+    expect(chat.page.get_by_test_id("echo-dialog").locator("img")).to_have_count(0)
+
     chat.page.get_by_test_id("wire-toggle").click()
     asked = chat.page.locator("#wire summary").filter(has_text="alexa: IntentRequest WhereIntent").first
     asked.click()
