@@ -49,6 +49,9 @@ class Known:
     sources: list[dict[str, Any]] = field(default_factory=list)
     states: frozenset[tuple[str, str]] = frozenset()
     """Its actions' executions and their states, as of the last look."""
+    unsure_above: int | None = 0
+    """The attempt of the whole run which a retry may have gone beyond without a trace in its history, as one of a stage
+    that was stopped between two actions: then only the pipeline's state tells. None: none has."""
     logs: set[str] = field(default_factory=set)
     """Keys of its actions' logs, former attempts' too."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -60,10 +60,12 @@ class Looking:
         *,
         details: Fetch | None = None,
         poll: float = POLL,
+        rarely: float = RARELY,
         wake: Callable[[str, float], None] = lambda *_: None,
     ) -> None:
-        """`poll` is in seconds; `wake` has somebody ask for a run after so many seconds."""
-        self._pipelines, self._clock, self._details, self.poll, self._wake = pipelines, clock, details, poll, wake
+        """`poll` is in seconds, as is `rarely`, while events come; `wake` has a run asked for after so many seconds."""
+        self._pipelines, self._clock, self._details, self._wake = pipelines, clock, details, wake
+        self.poll, self._rarely = poll, rarely
         self._pace = pipelines.clients.pace
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._heard: set[str] = set()
@@ -91,7 +93,7 @@ class Looking:
         }  # fmt: skip
         known.run = run_of(Look(target, declaration, known.execution, (), self._clock()))
         known.looked = known.changed = _time()
-        known.dirty = known.whole = False
+        known.dirty, known.whole, known.unsure_above = False, False, None
         self.expect(run_id)
 
     def stale(self, run_id: str, *, whole: bool = False) -> None:
@@ -134,7 +136,7 @@ class Looking:
 
     async def recent(self, target: AwsTarget) -> Sequence[dict[str, Any]]:
         """List the newest executions; while events come, or calls are scarce, as they were listed a while ago."""
-        age = RARELY if self.hears(target.pipeline) else 0.0
+        age = self._rarely if self.hears(target.pipeline) else 0.0
         if not self._pace.plenty:
             age = max(age, len(self.listings) * _CALLS_A_LOOK / self._pace.rate)
         return (await self.listings.newest(target, age)).rows
@@ -201,7 +203,7 @@ class Looking:
             if now - each.wanted < _ACTIVE_FOR and not (each.run and each.run.status.finished)
         }
         quiet = min(QUIET, (now - known.changed) / 10) if known.changed > 0 else 0.0
-        often = max(self.poll, RARELY if self.hears(known.target.pipeline) else quiet)
+        often = max(self.poll, self._rarely if self.hears(known.target.pipeline) else quiet)
         return max(often, len(active) * _CALLS_A_LOOK / self._pace.rate)
 
     async def _take(self, known: Known, run_id: str, *, urgent: bool) -> Run:
@@ -212,6 +214,8 @@ class Looking:
         run = await self._put_together(known, run_id, seen, urgent=urgent)
         known.whole = False
         known.looked = _time()
+        if known.unsure_above is not None and (run.attempt > known.unsure_above or run.status.finished):
+            known.unsure_above = None
         if known.run is None or known.run.model_copy(update={"seen": seen}) != run:
             known.changed = known.looked
         known.run = run
@@ -222,8 +226,11 @@ class Looking:
     async def _put_together(self, known: Known, run_id: str, seen: datetime, *, urgent: bool) -> Run:
         target = known.target
         declaration = await self._pipelines.declaration(target, known.execution["pipelineVersion"])
-        conditions = conditional(declaration)
-        state = await self._state(target, urgent=urgent) if conditions else None
+        conditions, former = conditional(declaration), known.run
+        if former and former.status.finished and known.execution["status"] not in ENDED:
+            known.unsure_above = former.attempt
+        unsure = known.unsure_above is not None and known.execution["status"] not in ENDED
+        state = await self._state(target, urgent=urgent) if conditions or unsure else None
         actions = await self._pipelines.actions(target, run_id, urgent=urgent)
         if actions and actions[0]["pipelineVersion"] != known.execution["pipelineVersion"]:
             known.execution["pipelineVersion"] = actions[0]["pipelineVersion"]  # it was changed just before the start
@@ -251,7 +258,8 @@ class Looking:
         details = await self._details(target, actions) if self._details else {}
         return run_of(
             Look(target, declaration, known.execution, actions, seen, rules, state, known.sources, details,
-                 known.started, known.stop_reason)
+                 known.started, known.stop_reason,
+                 {stage.name: stage.attempt for stage in former.stages} if former else {})
         )  # fmt: skip
 
     async def _execution(self, known: Known, run_id: str, *, urgent: bool) -> dict[str, Any]:

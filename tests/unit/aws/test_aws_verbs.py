@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 
 import pytest
 
 from bot.core.errors import BackendError
 from bot.core.model import Decision, Release, Run, Status
+from bot.core.ports import RetryScope
 from integrations.aws import pipelines
+from integrations.aws.backend import AwsBackend
+from integrations.aws.clients import ANY_SERVICE, Clients
+from integrations.aws.pace import Pace
 from integrations.aws.pipelines import Pipelines
 from tests.support.aws_world import aws_session
 from tests.support.local_world import PIPELINE
@@ -70,6 +75,34 @@ async def test_a_pipeline_of_type_v1_is_never_started_with_a_revision_that_aws_w
     with pytest.raises(BackendError, match="nothing else can be deployed after @"):
         await shop.backend.start(shop.target, another(wish, 3).model_copy(update={"ref": "a" * 40}))
     assert len(await shop.backend.recent(shop.target, 9)) == started
+
+
+async def test_a_stage_that_was_stopped_between_two_actions_counts_its_retry_also_after_a_restart(
+    shop: Shop, wish: Release
+) -> None:
+    """Nothing in the history of actions tells that retry: what had begun went well, and the next one just begins."""
+    run_id = await shop.backend.start(shop.target, wish)
+    await until(lambda: shop.look(run_id), lambda run: all(each.started for each in run.stages[1].actions[:2]))
+    await shop.backend.stop(shop.target, run_id, "lunch")
+    say_all(shop, run_id, "Build.Unit", "Build.Style")
+    run = await until(lambda: shop.look(run_id), lambda run: run.status.finished)
+    assert (run.status, run.attempt) == (Status.STOPPED, 1)
+    for _ in range(2):
+        await shop.backend.retry(shop.target, run_id, "Build", RetryScope.FAILED_ACTIONS, 1)
+    run = await until(lambda: shop.look(run_id), lambda run: run.stages[1].actions[2].started)
+    assert (run.stages[1].attempt, run.status) == (2, Status.RUNNING)
+
+    clients = Clients(
+        session=aws_session, pace=Pace(time.monotonic, 1000, 1000), clock=lambda: datetime.now(UTC),
+        endpoints={ANY_SERVICE: f"{shop.proxy.url}/aws"},
+    )  # fmt: skip
+    restarted = AwsBackend(clients, lambda: datetime.now(UTC), poll=0.1, together=0.0)
+    assert (await restarted.observe(shop.target, run_id)).stages[1].attempt == 2
+    say_all(shop, run_id, "Build.Package")
+    run = await until(lambda: restarted.observe(shop.target, run_id), lambda run: run.stages[2].started)
+    assert (run.stages[1].attempt, stage(run, "Build")) == (2, Status.SUCCEEDED)
+    restarted.close()
+    await clients.close()
 
 
 async def test_lists_that_are_longer_than_a_page_are_read_to_their_end(
