@@ -29,6 +29,12 @@ def pytest_configure() -> None:
     patience.connect = patience.read = patience.write = patience.pool = 60.0
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Say how many tests run side by side: more than there are cores, for half of the time they wait."""
+    cores = os.cpu_count() or 1
+    return min(2 * cores, cores + 4)
+
+
 @pytest.fixture(scope="session")
 def postgres_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL server for this test process; gives the folder of its socket."""

@@ -43,7 +43,8 @@ async def shows(office: Office, words: str) -> list[dict[str, Any]]:
     return await until(office.top, lambda found: found and words in found[-1]["text"])
 
 
-async def test_a_card_is_posted_edited_in_place_and_ends_up_true(office: Office) -> None:
+async def test_a_card_is_posted_edited_in_place_and_ends_up_true(each_office: Office) -> None:
+    office = each_office
     release = await office.ask()
     async with office.delivering():
         await shows(office, "Asked for")
@@ -120,7 +121,8 @@ async def test_a_note_whose_answer_is_lost_is_not_posted_twice(office: Office) -
     assert [note["text"] for note in await office.below()] == ["🛑 Ben asked to stop it: wrong &lt;commit&gt;"]
 
 
-async def test_a_crash_between_the_post_and_its_record_makes_no_second_card(office: Office) -> None:
+async def test_a_crash_between_the_post_and_its_record_makes_no_second_card(each_office: Office) -> None:
+    office = each_office
     release = await office.ask()
     row = (await office.rows(release))[0]
     async with office.database.write() as c:
@@ -158,7 +160,8 @@ class SlowToAnswer(Database):
         await asyncio.sleep(next(self.pauses))
 
 
-async def test_a_look_at_the_outbox_that_is_out_of_date_posts_nothing_twice(office: Office) -> None:
+async def test_a_look_at_the_outbox_that_is_out_of_date_posts_nothing_twice(each_office: Office) -> None:
+    office = each_office
     office.database = SlowToAnswer(office.database.engine)
     async with office.delivering():
         for count in range(6):
@@ -171,7 +174,8 @@ async def test_a_look_at_the_outbox_that_is_out_of_date_posts_nothing_twice(offi
     assert await office.calls("conversations.history") == []
 
 
-async def test_restarts_in_the_middle_lose_nothing_and_repeat_nothing(office: Office) -> None:
+async def test_restarts_in_the_middle_lose_nothing_and_repeat_nothing(each_office: Office) -> None:
+    office = each_office
     release = await office.ask()
     happened: list[Event] = [StageFinished(stage=f"S{n}", attempt=1, status=Status.SUCCEEDED) for n in range(6)]
     for count, event in enumerate(happened):
@@ -275,7 +279,8 @@ async def test_content_that_is_refused_in_any_look_skips_a_version_and_no_more(o
         await shows(office, "Done")
 
 
-async def test_a_failure_is_told_below_the_card_with_the_whole_log_and_to_the_requester(office: Office) -> None:
+async def test_a_failure_is_told_below_the_card_with_the_whole_log_and_to_the_requester(each_office: Office) -> None:
+    office = each_office
     office.logs["log-1"] = "\n".join(f"line {n}" for n in range(500))
     release = await office.ask()
     async with office.delivering():
@@ -339,7 +344,8 @@ async def test_other_channels_hear_what_they_asked_for(database: Database) -> No
             assert notices == {OTHER}, "not the card's own channel, not another environment's"
 
 
-async def test_nobody_is_called_to_a_gate_that_was_answered_meanwhile(office: Office) -> None:
+async def test_nobody_is_called_to_a_gate_that_was_answered_meanwhile(each_office: Office) -> None:
+    office = each_office
     opened = GateOpened(stage="Approval", action="Approve", token="gate-1")
     first = await office.change(await office.ask(), opened, look=looks.waiting())
     second = await office.change(await office.ask(), opened, look=looks.waiting())
