@@ -37,6 +37,8 @@ def run(settings: Settings, port: int, bot_url: str, suggest: list[str], intro: 
     catalogue = load_catalogue(settings.config, targets(backend_plugins()))
     if not any(person.slack for person in catalogue.people.values()) or not catalogue.channels:
         raise Misconfigured(say("playground.nobody", path=settings.config), fix=say("playground.nobody.fix"))
+    if settings.chain_store:
+        listening(*settings.chain_store, "ALEXA_CHAIN_STORE").close()
     with listening("127.0.0.1", port, "--port") as door:
         url = bot_url or f"http://{settings.host}:{settings.port}/slack/events"
         typer.echo(say("playground.ready", url=f"http://127.0.0.1:{door.getsockname()[1]}/"), err=True)
