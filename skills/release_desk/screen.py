@@ -64,8 +64,8 @@ def document() -> dict[str, Any]:
         "direction": "row",
         "items": [
             _text("${data.sign}", width="7vw", color="${data.colour}"),
-            _text("${data.text}", width="45vw"),
-            _text("${data.status}", color="${data.colour}"),
+            _text("${data.text}", width="35vw"),
+            _text("${data.status}", width="50vw", color="${data.colour}"),
         ],
     }
     return {

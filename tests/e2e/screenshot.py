@@ -1,4 +1,4 @@
-"""Takes the README's picture of a card that waits for its approval: `python -m tests.e2e.screenshot`."""
+"""Takes the README's pictures, a card that waits for its approval and the Echo: `python -m tests.e2e.screenshot`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from playwright.sync_api import expect
 from tests.e2e.chat import Chat, chromium
 from tests.e2e.demo import demo
 
-PICTURE = Path(__file__).parents[2] / "deploy" / "example" / "card.png"
+PICTURES = Path(__file__).parents[2] / "deploy" / "example"
+CARD, ECHO = PICTURES / "card.png", PICTURES / "echo.png"
 
 
 def main() -> None:
-    """Play the story up to the gate in a real demo, and take the picture as Ben sees it."""
+    """Play the story up to the gate in a real demo, and take the pictures: as Ben sees it, and beside Ana's Echo."""
     with tempfile.TemporaryDirectory() as folder, demo(Path(folder)) as one, chromium() as browser:
         chat = Chat(browser.new_page(viewport={"width": 1280, "height": 880}, color_scheme="light"), one.page)
         card = chat.ask("/deploy checkout prod")
@@ -22,8 +23,17 @@ def main() -> None:
         chat.become("Ben")
         expect(card.get_by_role("button", name="4 replies")).to_be_visible()
         chat.page.mouse.move(0, 0)
-        chat.picture(PICTURE)
-        print(f"{PICTURE}: {PICTURE.stat().st_size // 1024} KB")
+        chat.picture(CARD)
+        chat.become("Ana")
+        echo = chat.echo()
+        echo.say("pair me")
+        code = echo.found(r"\d{3} \d{3}")
+        chat.answer_to(f"/release pair {code}")
+        echo.say("Alexa, ask release desk how far is it")
+        chat.page.mouse.move(0, 0)
+        chat.picture(ECHO)
+        for picture in (CARD, ECHO):
+            print(f"{picture}: {picture.stat().st_size // 1024} KB")
 
 
 if __name__ == "__main__":
