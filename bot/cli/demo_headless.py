@@ -162,7 +162,7 @@ def _known(release: Release | None, client: Client, children: Children) -> str:
 def _ask_production(places: Places, to: Console) -> None:
     wanted, address = version_to_ship(places), f"{places.production}version"
     try:
-        answered = httpx.get(address, timeout=10, trust_env=False).raise_for_status().json()["version"]
+        answered = httpx.get(address, timeout=60, trust_env=False).raise_for_status().json()["version"]
     except (httpx.HTTPError, ValueError, KeyError) as error:
         raise DemoFailed(say("demo.silent", address=address, error=f"{type(error).__name__}: {error}")) from error
     if answered != wanted:

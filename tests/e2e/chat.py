@@ -13,7 +13,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
-PATIENCE = 60_000
+PATIENCE = 180_000
 """Milliseconds that anything may take to appear: the machine may be slow and shared."""
 PEOPLE = {"Ana": "U0ANA", "Ben": "U0BEN"}
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -33,8 +33,8 @@ class Browser:
         page = await self._browser.new_page(viewport={"width": 1280, "height": 800})
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.set_default_timeout(60_000)
-        expect.set_options(timeout=60_000)
+        page.set_default_timeout(180_000)
+        expect.set_options(timeout=180_000)
         return page
 
     async def __aexit__(self, *_: object) -> None:

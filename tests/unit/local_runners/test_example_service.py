@@ -30,7 +30,7 @@ def port() -> int:
 
 def version(port: int) -> dict[str, str]:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(f"http://127.0.0.1:{port}/version", timeout=10) as answer:
+    with direct.open(f"http://127.0.0.1:{port}/version", timeout=120) as answer:
         found: dict[str, str] = json.load(answer)
     return found
 
