@@ -158,6 +158,7 @@ def _echo(services: SmallServices, url: str) -> EchoConfig:
         models={"en-US": interaction_model(words, "en-US")},
         roots=services.root / "alexa" / "roots.pem",
         store_port=free_port(),
+        patience=60,
     )
 
 
