@@ -63,7 +63,7 @@ def test_every_dependency_is_explained() -> None:
 
 def test_every_folder_of_the_architecture_exists() -> None:
     tree = TEXT.split("## Architecture")[1].split("```")[1]
-    roots = {"bot": "bot", "integrations": "integrations", "deploy": "deploy", "tests": "tests"}
+    roots = {name: name for name in ("bot", "integrations", "skills", "deploy", "tests")}
     root = ""
     for line in tree.splitlines():
         head = line.split("/")[0].strip()
