@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 
 from bot.core.model import LogTail, Revision
 from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, Result
+from integrations.local.ecr import HOST, sign_in
 from integrations.local.registry import Image, NoImage, Registry, RegistrySettings
 from integrations.local.source import LONGEST_VARIABLE, failed, write_log
 
@@ -19,7 +21,7 @@ class ImageSourceRunner:
     """Carries out `Source/ECR` (User Guide, "Amazon ECR source action reference") and `Source/Image` of any registry.
 
     Which registry: the one that `Registry` (or `RegistryId`) names in the catalogue's `registries`; else the host that
-    the repository's name begins with; else the only one there is.
+    the repository's name begins with; else the only one there is; without any `Source/ECR` means ECR itself.
     """
 
     after_crash = AfterCrash.RERUN
@@ -32,10 +34,17 @@ class ImageSourceRunner:
         try:
             name, settings, repository, tag = self._wanted(attempt)
             await attempt.report(Progress(detail=f"asking {name} for {repository}:{tag}"))
-            image = await Registry(settings, self._of_server).resolve(repository, tag)
+            login = None
+            if settings is None or settings.ecr or (not settings.password_env and HOST.fullmatch(settings.host)):
+                own = HOST.fullmatch(settings.host) if settings else None
+                token = await asyncio.to_thread(sign_in, own[1] if own else attempt.declaration.region)
+                login = (token.user, token.password)
+                settings = settings or _in_ecr(token.url, attempt.configuration.get("RegistryId"))
+            image = await Registry(settings, self._of_server, login=login).resolve(repository, tag)
         except NoImage as error:
             return failed(attempt, str(error), error.code)
-        registry_id = settings.id or name
+        account = HOST.fullmatch(settings.host)
+        registry_id = settings.id or (settings.host[:12] if account else name)
         # User Guide, "Amazon ECR source action reference", output artifacts: imageDetail.json. What only ECR knows
         # (size, time of the push) is left out.
         detail = {"ImageDigest": image.digest, "Version": "1.0", "RegistryId": registry_id,
@@ -48,8 +57,8 @@ class ImageSourceRunner:
         write_log(attempt, line)
         return _result(attempt, image, registry_id, line, str(tree))
 
-    def _wanted(self, attempt: Attempt) -> tuple[str, RegistrySettings, str, str]:
-        """Find the registry, the repository in it, and the tag or digest."""
+    def _wanted(self, attempt: Attempt) -> tuple[str, RegistrySettings | None, str, str]:
+        """Find the registry (None: our own one in ECR), the repository in it, and the tag or digest."""
         asked = attempt.configuration
         repository = asked.get("RepositoryName") or asked.get("ImageUri", "")
         if not repository:
@@ -64,6 +73,8 @@ class ImageSourceRunner:
         named = asked.get("Registry") or asked.get("RegistryId")
         host, _, inside = repository.partition("/")
         if named:
+            if named not in self._registries and named == asked.get("RegistryId") and re.fullmatch(r"\d{12}", named):
+                return "ECR", None, repository, tag
             if named not in self._registries:
                 known = ", ".join(sorted(self._registries)) or "none"
                 raise NoImage(f"The catalogue has no registry called {named}.", fix=f"It has: {known}.")
@@ -75,10 +86,18 @@ class ImageSourceRunner:
         if len(self._registries) == 1:
             name, settings = next(iter(self._registries.items()))
             return name, settings, repository, tag
+        if not self._registries and attempt.declaration.action_type_id.provider == "ECR":
+            return "ECR", None, repository, tag
         raise NoImage(
             f"Nobody says which registry has {repository}.",
             fix='Write registries.NAME = { url = "https://…" } in the catalogue, and Registry = NAME in the action.',
         )
+
+
+def _in_ecr(own: str, account: str | None) -> RegistrySettings:
+    """Give the registry of an account in ECR; `own` is the address of the caller's."""
+    url = re.sub(r"//\d{12}\.", f"//{account}.", own) if account else own
+    return RegistrySettings.model_validate({"url": url})
 
 
 def _result(attempt: Attempt, image: Image, registry_id: str, line: str, tree: str) -> Result:

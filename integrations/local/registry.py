@@ -36,9 +36,11 @@ class RegistrySettings(Frozen):
     id: str = ""
     """RegistryId, for the variable of that name (ECR: the account)."""
     user_env: str | None = None
-    """Variable of the server's environment that has the user's name; for ECR it is `AWS`."""
+    """Variable of the server's environment that has the user's name."""
     password_env: str | None = None
-    """Variable of the server's environment that has the password or token."""
+    """Variable of the server's environment that has the password or token; `AWS` is the user's name without one."""
+    ecr: bool = False
+    """It is ECR, or stands before it: AWS is asked for the token. ECR's own hosts need not say so."""
 
     @property
     def host(self) -> str:
@@ -82,9 +84,16 @@ class Image:
 
 
 class Registry:
-    """One registry; `environment` has its credentials."""
+    """One registry; `environment` has its credentials, unless `login` (user, password) is them."""
 
-    def __init__(self, settings: RegistrySettings, environment: Mapping[str, str], *, patience: float = 20) -> None:
+    def __init__(
+        self,
+        settings: RegistrySettings,
+        environment: Mapping[str, str],
+        *,
+        login: tuple[str, str] | None = None,
+        patience: float = 20,
+    ) -> None:
         self._base = str(settings.url).rstrip("/")
         self.host = settings.host
         self._patience = patience
@@ -93,7 +102,7 @@ class Registry:
             raise NoImage(
                 f"{' and '.join(missing)} for the registry {self.host} is not set.", fix="Set it where Sayso runs."
             )
-        self._login = (
+        self._login = login or (
             (environment[settings.user_env] if settings.user_env else "AWS", environment[settings.password_env])
             if settings.password_env
             else None

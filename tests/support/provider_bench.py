@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -73,14 +74,18 @@ DIGEST = "sha256:" + hashlib.sha256(MANIFEST).hexdigest()
 
 
 class TinyRegistry(ThreadingHTTPServer):
-    """Has `team/shop:1.0` (and by its digest); `login` asks for a token, `silent` doesn't say the digest."""
+    """Has `team/shop:1.0` (and by its digest); `login` asks for a token, `silent` doesn't say the digest.
+
+    `opened` is the user and password, as `robot:pass`.
+    """
 
     daemon_threads = True
 
-    def __init__(self, *, login: bool = False, silent: bool = False) -> None:
+    def __init__(self, *, login: bool = False, silent: bool = False, opened: str = "robot:pass") -> None:
         super().__init__(("127.0.0.1", 0), _Registry)
         self.login, self.silent = login, silent
         self.asked: list[str] = []
+        self.secret = f"Basic {base64.b64encode(opened.encode()).decode()}"
 
     @property
     def host(self) -> str:
@@ -100,7 +105,7 @@ class _Registry(BaseHTTPRequestHandler):
         self.server.asked.append(f"{self.command} {self.path}")
         said = self.headers.get("Authorization", "")
         if self.path.startswith("/token?"):
-            good = said == "Basic cm9ib3Q6cGFzcw=="  # robot:pass
+            good = said == self.server.secret
             self.reply(200 if good else 401, b'{"token": "good"}', body=True)
         elif self.server.login and said != "Bearer good":
             challenge = (

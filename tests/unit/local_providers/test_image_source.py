@@ -59,6 +59,46 @@ async def test_a_digest_may_be_asked_for(registry: TinyRegistry, bench: Bench) -
     assert result.variables["ImageDigest"] == DIGEST
 
 
+@pytest.fixture
+def ecr(s3_url: str, keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ECR's own API, as boto3 finds it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", s3_url)
+
+
+@pytest.mark.parametrize("registry", [{"login": True, "opened": "AWS:123456789012-auth-token"}], indirect=True)
+async def test_ecr_gives_the_token_for_its_registry(registry: TinyRegistry, bench: Bench, ecr: None) -> None:
+    attempt = bench.attempt("Source", "ECR", {"RepositoryName": "team/shop", "ImageTag": "1.0"}, outputs=("Image",))
+    result = await runner(registry, ecr=True).perform(attempt, interrupted=False)
+    assert (result.outcome, result.variables.get("ImageDigest")) == (Outcome.SUCCEEDED, DIGEST), result.detail
+
+
+@pytest.mark.parametrize(
+    ("configuration", "host"),
+    [
+        ({"RepositoryName": "shop"}, "123456789012.dkr.ecr.eu-central-1.amazonaws.com"),
+        ({"RepositoryName": "shop", "RegistryId": "210987654321"}, "210987654321.dkr.ecr.eu-central-1.amazonaws.com"),
+        ({"ImageUri": "210987654321.dkr.ecr.ap-x-1.amazonaws.com/shop"}, "210987654321.dkr.ecr.ap-x-1.amazonaws.com"),
+    ],
+)
+async def test_a_pipeline_of_ecr_needs_no_registry_in_the_catalogue(
+    bench: Bench, ecr: None, monkeypatch: pytest.MonkeyPatch, configuration: dict[str, str], host: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")  # nobody out there is asked
+    attempt = bench.attempt("Source", "ECR", configuration)
+    result = await ImageSourceRunner({}, {}).perform(attempt, interrupted=False)
+    assert result.detail.startswith(f"The registry {host} does not answer: ")
+    assert result.error == "SystemUnavailable"
+
+
+async def test_an_ecr_that_gives_no_token_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch, keys: None) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    result = await ImageSourceRunner({}, {}).perform(
+        bench.attempt("Source", "ECR", {"RepositoryName": "shop"}), interrupted=False
+    )
+    assert (result.detail.startswith("ECR gives no token: "), result.error) == (True, "SystemUnavailable")
+
+
 @pytest.mark.parametrize(
     ("configuration", "sentence"),
     [
@@ -83,4 +123,5 @@ async def test_a_registry_that_is_away_is_said(bench: Bench) -> None:
     away = ImageSourceRunner({"x": RegistrySettings.model_validate({"url": "http://127.0.0.1:1"})}, {})
     result = await away.perform(attempt, interrupted=False)
     assert ("does not answer" in result.detail, result.error) == (True, "SystemUnavailable")
-    assert "Nobody says which registry" in (await ImageSourceRunner({}, {}).perform(attempt, interrupted=False)).detail
+    other = bench.attempt("Source", "Image", {"RepositoryName": "team/shop"})
+    assert "Nobody says which registry" in (await ImageSourceRunner({}, {}).perform(other, interrupted=False)).detail
