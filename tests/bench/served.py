@@ -155,8 +155,7 @@ class Served:
     def cpu(self) -> float:
         """Give the seconds of a core that the server has used; not its database, nor what outlives it."""
         assert self.process is not None
-        used = self.process.cpu_times()
-        return float(used.user + used.system)
+        return cpu_of(self.process)
 
     def idle(self, seconds: float) -> float:
         """Give the share of a core that it uses while nobody asks for anything, in percent."""
@@ -176,6 +175,12 @@ def serving(root: Path, database: str | None = None, **environment: str) -> Iter
         yield server
     finally:
         server.close()
+
+
+def cpu_of(process: psutil.Process) -> float:
+    """Give the seconds of a core that a process has used, without its children."""
+    used = process.cpu_times()
+    return float(used.user + used.system)
 
 
 def in_bash(pipelines: int, commands: int) -> tuple[float, float]:
