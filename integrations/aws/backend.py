@@ -16,7 +16,7 @@ from integrations.aws import starting
 from integrations.aws.clients import Clients
 from integrations.aws.details.looking import Details
 from integrations.aws.events.envelopes import About
-from integrations.aws.looking import AT_ONCE, POLL, SOON, Looking
+from integrations.aws.looking import AT_ONCE, POLL, RARELY, SOON, Looking
 from integrations.aws.nudges import TOGETHER, Nudges
 from integrations.aws.pipelines import Pipelines
 from integrations.aws.recent import Recent
@@ -40,15 +40,16 @@ class AwsBackend:
         *,
         details: Details | None = None,
         poll: float = POLL,
+        rarely: float = RARELY,
         together: float = TOGETHER,
     ) -> None:
-        """`poll` and `together` are in seconds: between two looks without an event, and to wait for further events."""
+        """All in seconds: between two looks without events, and while they come, and to wait for further events."""
         self.clients = clients
         self._clock, self._details = clock, details
         self._pipelines = Pipelines(clients)
         self._nudges = Nudges(together)
         fetch = details.of if details else None
-        self._looking = Looking(self._pipelines, clock, details=fetch, poll=poll, wake=self._nudges.put)
+        self._looking = Looking(self._pipelines, clock, details=fetch, poll=poll, rarely=rarely, wake=self._nudges.put)
         self._recent = Recent(self._pipelines, self._looking, clock)
         self._verbs = Verbs(self._pipelines, self._looking)
         self.doors: Mapping[str, Any] = {}

@@ -29,7 +29,7 @@ RARELY = 120.0
 """Seconds between two looks at a run whose pipeline's events come."""
 QUIET = 60.0
 """Seconds between two looks at one that has not changed for long."""
-SOON = 4.0
+SOON = 5.0
 """Seconds in which an event should come of what a person has just had done; without one it is looked at then."""
 AT_ONCE = 1.0
 """Seconds after which what a person has had done shows, where no event will tell."""
