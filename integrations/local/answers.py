@@ -179,6 +179,7 @@ class PipelineStateRecord:
 
     name: str
     version: int
+    mode: Mode
     created: datetime
     updated: datetime
     stages: tuple[StageStateRecord, ...]

@@ -35,7 +35,7 @@ from integrations.local.refusals import (
     StageNotFound,
     StageNotRetryable,
 )
-from integrations.local.states import ACTIVE, Direction, Hook
+from integrations.local.states import ACTIVE, Direction, Hook, Mode
 from integrations.local.tables import ACTIONS, ATTEMPTS, DEFINITIONS, EXECUTIONS, PIPELINES, STAGES
 from integrations.local.tags import fitting_tags
 from integrations.specs.pipeline import PipelineDeclaration, StageDeclaration, declare
@@ -128,7 +128,9 @@ class CodePipeline:
         row, pipeline = await self._known(name)
         async with self._engine.database.read() as c:
             stages = await stage_states(c, row.file, pipeline)
-        return PipelineStateRecord(row.name, row.version, row.created, row.updated, stages)
+        return PipelineStateRecord(
+            row.name, row.version, Mode(pipeline.execution_mode), row.created, row.updated, stages
+        )
 
     async def start_pipeline_execution(self, name: str, request: StartRequest) -> str:
         """Start an execution; a file is read anew. Raises `BadFile`, `Validation`, `Conflict`."""

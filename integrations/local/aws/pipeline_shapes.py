@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from integrations.local.answers import (
@@ -16,7 +17,7 @@ from integrations.local.answers import (
     StageStateRecord,
 )
 from integrations.local.aws import names
-from integrations.local.states import Direction, Hook
+from integrations.local.states import Direction, Hook, Mode
 
 ROLE = f"arn:aws:iam::{names.ACCOUNT}:role/local"
 """Stands in the answer where a pipeline file names no role: the model demands one, and clients send it back."""
@@ -146,7 +147,7 @@ def _error(record: ActionExecutionRecord) -> dict[str, Any] | None:
     return {"code": record.error, "message": clipped(record.summary, LONGEST_ERROR)}
 
 
-def stage_state(record: StageStateRecord) -> dict[str, Any]:
+def stage_state(record: StageStateRecord, mode: Mode) -> dict[str, Any]:
     """Write a StageState."""
     inbound = [_stage_execution(each) for each in record.inbound]
     transition = record.transitions.get(Direction.INBOUND)
@@ -163,7 +164,7 @@ def stage_state(record: StageStateRecord) -> dict[str, Any]:
             "enabled": transition.enabled, "lastChangedBy": transition.by or None, "lastChangedAt": transition.at,
             "disabledReason": transition.reason or None,
         },
-        "actionStates": [action_state(each) for each in record.actions],
+        "actionStates": [action_state(each, mode) for each in record.actions],
         "latestExecution": _stage_execution(record.latest) if record.latest else None,
         "retryStageMetadata": retries if record.latest_retry else None,
         **{f"{_CONDITIONS[hook]}ConditionState": _condition(each) for hook, each in record.conditions.items()},
@@ -175,9 +176,14 @@ def _stage_execution(record: StageExecution) -> dict[str, Any]:
     return {"pipelineExecutionId": record.execution_id, "status": str(record.status), "type": kind}
 
 
-def action_state(record: ActionState) -> dict[str, Any]:
-    """Write an ActionState."""
+def action_state(record: ActionState, mode: Mode) -> dict[str, Any]:
+    """Write an ActionState.
+
+    In PARALLEL mode an approval's token is only in ListActionExecutions (API reference, "PutApprovalResult", `token`).
+    """
     latest = record.latest
+    if latest and latest.token and mode is Mode.PARALLEL:
+        latest = replace(latest, token=None, external_id="")
     return {
         "actionName": record.name,
         "currentRevision": _revision(record.revision),

@@ -71,7 +71,8 @@ class PipelineOperations:
         record = await self._engine.get_pipeline_state(given["name"])
         return {
             "pipelineName": record.name, "pipelineVersion": record.version, "created": record.created,
-            "updated": record.updated, "stageStates": [shapes.stage_state(stage) for stage in record.stages],
+            "updated": record.updated,
+            "stageStates": [shapes.stage_state(stage, record.mode) for stage in record.stages],
         }  # fmt: skip
 
     async def start(self, given: Given) -> Given:

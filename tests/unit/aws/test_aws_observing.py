@@ -59,6 +59,19 @@ def look(*rows: Any, status: str = "InProgress", **more: Any) -> Run:
     return run_of(Look(TARGET, declaration, execution, [SOURCE, *rows], START + timedelta(hours=1), **more))
 
 
+@pytest.mark.parametrize(
+    ("kind", "detail", "started_by"),
+    [
+        ("StartPipelineExecution", "arn:aws:iam::111122223333:user/ana", ("arn:aws:iam::111122223333:user/ana",)),
+        ("StartPipelineExecution", "", ()),
+        ("WebhookV2", "arn:aws:codeconnections:eu-west-1:111122223333:connection/x", ()),
+        ("CloudWatchEvent", "arn:aws:events:eu-west-1:111122223333:rule/nightly", ()),
+    ],
+)
+def test_who_started_it_is_known_where_aws_names_a_person(kind: str, detail: str, started_by: tuple[str, ...]) -> None:
+    assert look(execution={"trigger": {"triggerType": kind, "triggerDetail": detail}}).started_by == started_by
+
+
 def test_a_connection_tells_its_commit_message_inside_json() -> None:
     summary = '{"ProviderType":"GitHub","CommitMessage":"Cheaper socks\\n\\nand hats"}'
     told = [{"name": "App", "revisionId": "a" * 40, "revisionSummary": summary, "revisionUrl": "https://github.com/x"}]

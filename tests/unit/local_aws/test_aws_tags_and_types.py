@@ -1,4 +1,4 @@
-"""Tags of pipelines, and the types of actions, by boto3 and by the real AWS CLI."""
+"""Tags of pipelines, the types of actions, and tokens in PARALLEL mode, by boto3 and by the real AWS CLI."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.aws_world import AwsWorld, open_aws_world
+from tests.support.waiting import until
 
 ARN = "arn:aws:codepipeline:local:000000000000:shop"
 
@@ -72,3 +73,25 @@ async def test_the_types_of_actions_are_those_that_run_here(world: AwsWorld) -> 
     owners = {each["id"]["provider"]: each["id"]["owner"] for each in every}
     assert (owners["Git"], owners["GitHub"], owners["ECR"]) == ("Custom", "ThirdParty", "AWS")
     assert len(every) > len(types)
+
+
+async def test_in_parallel_mode_an_approvals_token_is_only_in_the_list_of_actions(world: AwsWorld) -> None:
+    declared = {**world.declaration("shop"), "pipelineType": "V2", "executionMode": "PARALLEL"}
+    await world.call("create_pipeline", pipeline=declared)
+    run = await world.start("shop")
+
+    async def gate() -> dict[str, Any] | None:
+        answer = await world.call("list_action_executions", pipelineName="shop", filter={"pipelineExecutionId": run})
+        return next((each for each in answer["actionExecutionDetails"] if each["actionName"] == "Approve"), None)
+
+    asked = await until(gate, bool)
+    assert asked is not None
+    shown = (await world.stage("shop", "Release"))["actionStates"][0]["latestExecution"]
+    assert shown["status"] == "InProgress"
+    assert not {"token", "externalExecutionId"} & set(shown)
+    await world.call(
+        "put_approval_result", pipelineName="shop", stageName="Release", actionName="Approve",
+        token=asked["output"]["executionResult"]["externalExecutionId"],
+        result={"summary": "seen", "status": "Approved"},
+    )  # fmt: skip
+    await world.status("shop", run, "Succeeded")
