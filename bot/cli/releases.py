@@ -100,13 +100,19 @@ def stop(
         _tell(client, client.act(find(client, command).id, Verb.STOP, **wish), watch=watch)
 
 
-def retry(words: Words = None, reason: Reason = "", watch: Watch = False) -> None:
+def retry(
+    words: Words = None,
+    reason: Reason = "",
+    watch: Watch = False,
+    whole: Annotated[bool, typer.Option("--all", help=say("cli.opt.all"))] = False,
+) -> None:
     """Run the failed stage again."""
     with open_client() as client:
         command = read(client, Verb.RETRY, words or [], reason)
         release = find(client, command, finished_too=True)
         attempt = release.run.attempt if release.run else None
-        _tell(client, client.act(release.id, Verb.RETRY, reason=command.reason, attempt=attempt), watch=watch)
+        wish = {"reason": command.reason, "attempt": attempt, "whole": whole or command.whole}
+        _tell(client, client.act(release.id, Verb.RETRY, **wish), watch=watch)
 
 
 def override(words: Words = None, reason: Reason = "", watch: Watch = False) -> None:

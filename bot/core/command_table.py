@@ -20,6 +20,7 @@ class Parameter(StrEnum):
     NUMBER = "[#NUMBER]"
     NOW = "[--now]"
     NEW = "[--new]"
+    ALL = "[--all]"
     REASON = "[reason]"
     TOPIC = "[COMMAND]"
     CODE = "CODE"
@@ -94,9 +95,9 @@ COMMANDS: tuple[CommandSpec, ...] = (
         verb=Verb.RETRY,
         slash="/release",
         aliases=("rerun", "run again", "try again"),
-        parameters=(*_ONE, Parameter.REASON),
+        parameters=(*_ONE, Parameter.ALL, Parameter.REASON),
         summary="help.retry",
-        examples=("/release retry {service} {environment}",),
+        examples=("/release retry {service} {environment}", "/release retry {service} {environment} --all"),
     ),
     CommandSpec(
         verb=Verb.OVERRIDE,
@@ -183,6 +184,7 @@ COMMANDS: tuple[CommandSpec, ...] = (
 
 OPTIONS: Mapping[Parameter, tuple[str, tuple[str, ...]]] = {
     Parameter.NOW: ("abandon", ("--now", "--abandon", "-now")),
+    Parameter.ALL: ("whole", ("--all", "-all")),
     Parameter.NEW: ("fresh", ("--new", "--fresh", "-new")),
 }
 """By parameter: the command's field, and how it is typed."""

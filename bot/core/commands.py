@@ -58,6 +58,8 @@ class Command(Frozen):
     """For `RETRY` and `OVERRIDE`: the failed run's attempt that the button showed."""
     abandon: bool = False
     """For `STOP`: end running actions at once instead of letting them finish."""
+    whole: bool = False
+    """For `RETRY`: run all of the stage's actions again, also those that went well."""
     fresh: bool = False
     """For `DEPLOY`: start a new run even though one already waits before this environment."""
     topic: str | None = None

@@ -39,7 +39,7 @@ async def retry(desk: Parts, actor: Actor, command: Command, key: str) -> Accept
         stage = failed[-1]
         told = RetryRequested(by=actor.person, stage=stage.name, attempt=stage.attempt)
         after = await _goes_on(desk, c, release, run, told)
-        again = Arguments(stage=stage.name, attempt=stage.attempt)
+        again = Arguments(stage=stage.name, attempt=stage.attempt, whole=command.whole)
         await intents.add(c, release.id, Task.RETRY, again, after.updated)
         await intents.remember(c, key, release.id, after.updated)
     desk.tell(after)

@@ -62,6 +62,8 @@ class RetryRequest(Frozen):
     reason: Reason = ""
     attempt: Annotated[int | None, Field(ge=1)] = None
     """The failed run's attempt that was seen: a second request for the same failure changes nothing."""
+    whole: bool = False
+    """Run all of the stage's actions again, also those that went well."""
 
 
 class OverrideRequest(Frozen):

@@ -37,6 +37,8 @@ class Arguments(Frozen):
     stage: str | None = None
     attempt: int | None = None
     condition: HeldBy | None = None
+    whole: bool = False
+    """Retry all actions of the stage, not only those that failed."""
     to: str | None = None
     """The run whose state to go back to."""
 

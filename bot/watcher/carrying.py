@@ -88,7 +88,8 @@ async def _call(backend: Backend, environment: Environment, release: Release, in
             pass  # it never came to a run: starting it has failed, and that was written down
         case Task.RETRY:
             assert run_id and said.stage and said.attempt
-            await backend.retry(target, run_id, said.stage, RetryScope.FAILED_ACTIONS, said.attempt)
+            scope = RetryScope.ALL_ACTIONS if said.whole else RetryScope.FAILED_ACTIONS
+            await backend.retry(target, run_id, said.stage, scope, said.attempt)
         case Task.OVERRIDE:
             assert run_id and said.stage and said.attempt and said.condition
             await backend.override(target, run_id, said.stage, said.condition, said.attempt)

@@ -358,6 +358,7 @@ MESSAGES: dict[str, str] = {
     "cli.opt.watch": "Follow the release until it ends; the exit code then says how.",
     "cli.opt.new": "Start a new run even though one already waits there.",
     "cli.opt.waiting": "If a run already waits there, ship exactly that one without asking.",
+    "cli.opt.all": "Run all of the stage's actions again, also those that went well.",
     "cli.opt.now": "End running steps at once instead of letting them finish.",
     "cli.opt.limit": "How many.",
     "cli.panel.releases": "Releases",

@@ -137,6 +137,7 @@ def on(verb: Verb, service: str | None = None, environment: str | None = None, *
         ("stop checkout now because it broke", on(Verb.STOP, "checkout", reason="it broke", abandon=True)),
         ("roll back checkout prod", on(Verb.ROLLBACK, "checkout", "prod")),
         ("retry checkout", on(Verb.RETRY, "checkout")),
+        ("retry checkout prod --all", on(Verb.RETRY, "checkout", "prod", whole=True)),
         ("what runs where?", on(Verb.WHERE)),
         ("where checkout", on(Verb.WHERE, "checkout")),
         ("history checkout staging", on(Verb.HISTORY, "checkout", "staging")),
