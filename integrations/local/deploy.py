@@ -94,6 +94,7 @@ class CodeDeployRunner:
         outcome, detail = story.verdict(work.process.exit_code())
         if outcome is Outcome.INTERRUPTED:
             await work.end()
+        if outcome is not Outcome.SUCCEEDED:
             await story.end_hook(work)
         detail = work.log.hide(detail)
         result = Result(outcome=outcome, detail=detail, rollout=story.rollout, log=work.log.tail())
@@ -120,7 +121,8 @@ class DeployStory:
         if "targets" in event:
             return None
         self._last = event
-        self._hook = event.get("hook")
+        if event.get("code") != "ScriptTimedOut":  # then the script that was ended is still to be cleared away
+            self._hook = event.get("hook")
         self.rollout = Rollout(done=event["done"], total=event["total"], step=event["step"], target=event["target"])
         if "verdict" in event:
             return None
@@ -162,7 +164,7 @@ class DeployStory:
         return Outcome.FAILED, f"The deployment could not be carried out (exit code {exit_code}); its log says why."
 
     async def end_hook(self, work: Driven) -> None:
-        """End the script that was under way and what it started; services of finished scripts are left alone."""
+        """End the script that was under way, or hung, and what it started; those of finished ones are left alone."""
         for event in await asyncio.to_thread(work.events):
             self.read(event)
         if self._hook is not None:

@@ -181,7 +181,7 @@ async def test_a_script_without_a_shebang_or_the_executable_bit_runs_all_the_sam
 
 async def test_a_script_that_hangs_is_ended_at_its_timeout(bench: Any) -> None:
     spec = appspec(events=("ValidateService",), timeout=1)
-    hang = "trap '' TERM\n(trap '' TERM; sleep 600) &\nwhile :; do sleep 1; done\n"
+    hang = "trap '' TERM\n(trap '' TERM; sleep 600) &\nsetsid sleep 603 &\nwhile :; do sleep 1; done\n"
     result = await deploy(bench, revision(bench, "v1", spec=spec, ValidateService=hang))
     assert result.outcome is Outcome.FAILED
     sentence = "one: ValidateService: `hooks/ValidateService.sh` took longer than 1 seconds and was ended"
