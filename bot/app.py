@@ -13,9 +13,7 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-import aiohttp
-import httpx
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from pydantic import BaseModel, SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -25,7 +23,7 @@ from bot.catalogue import Catalogue, load_catalogue
 from bot.core.errors import Misconfigured
 from bot.core.model import Release
 from bot.core.ports import Backend, BackendPlugin, Doors, Sharing, Surroundings
-from bot.core.voice import Numbers, VoiceDesk
+from bot.core.voice import VoiceDesk
 from bot.core.wording import say
 from bot.deliver.deliverer import Deliverer
 from bot.deliver.sending import FetchLog
@@ -38,20 +36,16 @@ from bot.http.tokens import Tokens
 from bot.plugins import backend_plugins, targets
 from bot.settings import Settings
 from bot.signals import Signal
-from bot.slack.app import create_slack_app
 from bot.slack.cards.renderer import SlackRenderer
-from bot.slack.endpoint import slack_router
 from bot.slack.sender import LIMITS, SlackMessenger, open_client
-from bot.slack.socket import socket_mode
-from bot.store import messages
 from bot.store.database import Database, only_server, open_engine
 from bot.store.leases import Leases, SharedLeases, Sole
 from bot.store.migrate import migrate
+from bot.surfaces import open_alerts, open_alexa, open_slack
 from bot.voice import VoiceOffice
 from bot.voice.expiring import Expiry
 from bot.voice.notifying import Notifier
 from bot.voice.parts import Parts as VoiceParts
-from bot.voice.proactive import Account, ProactiveEvents
 from bot.watcher import Adopter, Sweeper, Watcher
 from bot.watcher.echo import Echo
 
@@ -140,11 +134,11 @@ async def open_sayso(settings: Settings) -> AsyncIterator[Sayso]:
         voice = VoiceOffice(voice_parts)
         parts["voice"] = Expiry(voice_parts).run
         if voice_parts.notifications:
-            alexa = await stack.enter_async_context(_alexa(settings))
+            alexa = await stack.enter_async_context(open_alerts(settings, now))
             parts["notifier"] = Notifier(voice_parts, alexa, leases).run
         routers = []
         if settings.slack_bot_token:
-            routers.append(await _slack(stack, settings, desk, database, catalogue, numbers=voice))
+            routers.append(await open_slack(stack, settings, desk, database, catalogue, numbers=voice))
             client = await stack.enter_async_context(open_client(settings.slack_bot_token, settings.slack_api_url))
             deliverer = Deliverer(
                 database=database,
@@ -160,7 +154,7 @@ async def open_sayso(settings: Settings) -> AsyncIterator[Sayso]:
             )
             parts["deliverer"] = deliverer.run
         if settings.alexa_skill_id:
-            routers.append(await _skill(stack, settings, voice))
+            routers.append(await open_alexa(stack, settings, voice, now))
         tasks = [asyncio.create_task(run(), name=name) for name, run in parts.items()]
         stack.push_async_callback(_end, tasks)  # last in, first out: they end before what they work with
         api = create_api(
@@ -259,76 +253,6 @@ def _folder(path: Path) -> Path:
             say("start.no_folder", folder=path, error=error.strerror or error), fix=say("start.no_folder.fix")
         ) from error
     return path
-
-
-async def _slack(
-    stack: AsyncExitStack, settings: Settings, desk: Desk, database: Database, catalogue: Catalogue, *, numbers: Numbers
-) -> APIRouter:
-    """Build the way in from Slack: over HTTP always, and over Socket Mode if there is a token for it."""
-    assert settings.slack_bot_token
-
-    async def release_by_message(channel: str, ts: str) -> str | None:
-        async with database.read() as c:
-            return await messages.release_at(c, channel, ts)
-
-    slack = create_slack_app(
-        desk=desk,
-        catalogue=catalogue,
-        release_by_message=release_by_message,
-        bot_token=settings.slack_bot_token,
-        signing_secret=settings.slack_signing_secret,
-        api_url=settings.slack_api_url,
-        session=await stack.enter_async_context(aiohttp.ClientSession()),
-        new_incident=lambda: f"inc-{secrets.token_hex(3)}",
-        numbers=numbers,
-    )
-    stack.push_async_callback(slack.close)
-    if settings.slack_app_token:
-        await stack.enter_async_context(socket_mode(slack, settings.slack_app_token))
-    if settings.slack_signing_secret:
-        return slack_router(slack.bolt, settings.slack_signing_secret, time.time)
-    return APIRouter()
-
-
-async def _skill(stack: AsyncExitStack, settings: Settings, voice: VoiceDesk) -> APIRouter:
-    """Build the way in from Alexa, and from the skill's Lambda relay."""
-    # Only who has a skill waits for Amazon's SDK and for cryptography.
-    from bot.http.alexa import alexa_router  # noqa: PLC0415
-    from skills.release_desk.opening import open_verifier  # noqa: PLC0415
-    from skills.release_desk.progress import AMAZON, Progress  # noqa: PLC0415
-    from skills.release_desk.skill import open_skill  # noqa: PLC0415
-
-    path, secret = settings.alexa_trust_roots, settings.alexa_relay_secret
-    try:
-        verifier = await stack.enter_async_context(
-            open_verifier(
-                settings.alexa_skill_id,
-                now,
-                relay_secret=secret.get_secret_value() if secret else None,
-                roots_pem=path.read_text(encoding="ascii") if path else None,
-                store=settings.chain_store,
-            )
-        )
-    except (OSError, ValueError) as error:  # also what OpenSSL says of a file without certificates
-        raise Misconfigured(say("start.no_roots", path=path, error=error), fix=say("start.no_roots.fix")) from error
-    client = await stack.enter_async_context(httpx.AsyncClient())
-    progress = Progress(client, AMAZON | {settings.alexa_api_url.rstrip("/")})
-    return alexa_router(verifier, await stack.enter_async_context(open_skill(voice, progress=progress)))
-
-
-@asynccontextmanager
-async def _alexa(settings: Settings) -> AsyncIterator[ProactiveEvents]:
-    """Open the way to people's Echoes."""
-    assert settings.alexa_client_id and settings.alexa_client_secret
-    account = Account(
-        client_id=settings.alexa_client_id,
-        client_secret=settings.alexa_client_secret,
-        api_url=settings.alexa_api_url,
-        token_url=settings.alexa_token_url,
-        live=settings.alexa_stage == "live",
-    )
-    async with httpx.AsyncClient(timeout=5) as client:
-        yield ProactiveEvents(client, account, clock=now)
 
 
 def _fetch_log(catalogue: Catalogue, backends: Mapping[str, Backend]) -> FetchLog:
