@@ -14,9 +14,10 @@ from integrations.local.actions import AfterCrash, Attempt, Outcome, Progress, R
 from integrations.local.deploy_plan import Applications, DeploymentGroup, DeploymentTarget, prepare
 from integrations.local.deploy_record import hidden, record_of
 from integrations.local.driven import Driven, lost_result
+from integrations.local.ending import end, marked
 from integrations.local.host import Host
 from integrations.local.outlet import LOG_BYTES, bounds
-from integrations.local.processes import Lost, clean_environment, end, marked, write_durably
+from integrations.local.processes import Lost, clean_environment, write_durably
 
 __all__ = ["CodeDeployRunner", "DeploymentGroup", "DeploymentTarget"]
 

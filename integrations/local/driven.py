@@ -13,10 +13,11 @@ from typing import IO, Any, Protocol
 
 from bot.core.errors import BadFile, SaysoError
 from integrations.local.actions import Attempt, ErrorCode, Outcome, Progress, Result
+from integrations.local.ending import end, of_attempt
 from integrations.local.files import remove
 from integrations.local.host import Host
 from integrations.local.logs import Log
-from integrations.local.processes import MARK, Detached, Lost, end, of_attempt, python, write_durably
+from integrations.local.processes import MARK, Detached, Lost, python, write_durably
 
 TAIL_EVERY = 0.5
 """Seconds between two looks at the log's last lines that are told to people."""

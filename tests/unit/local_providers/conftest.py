@@ -12,7 +12,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from integrations.local.processes import MARK, marked
+from integrations.local.ending import marked
+from integrations.local.processes import MARK
 from tests.support.provider_bench import Bench, TinyRegistry
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from integrations.local.actions import Outcome, Result
+from integrations.local.ending import marked
 from integrations.local.host import this_host
 from integrations.local.lambda_function import Function, LambdaRunner
-from integrations.local.processes import MARK, marked
+from integrations.local.processes import MARK
 from tests.support.provider_bench import Bench
 from tests.support.waiting import until
 

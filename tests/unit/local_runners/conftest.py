@@ -14,8 +14,9 @@ import pytest
 
 from bot.core.model import Revision
 from integrations.local.actions import Attempt, Progress
+from integrations.local.ending import marked
 from integrations.local.host import Host, this_host
-from integrations.local.processes import MARK, marked
+from integrations.local.processes import MARK
 from integrations.specs.pipeline import ActionDeclaration
 
 

@@ -20,7 +20,7 @@ import pytest
 from bot.core.model import Rollout
 from integrations.local.actions import AfterCrash, Attempt, Outcome, Result
 from integrations.local.deploy import CodeDeployRunner, DeploymentGroup, DeploymentTarget
-from integrations.local.processes import marked
+from integrations.local.ending import marked
 
 EVENTS = ("ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService")
 TRACE = 'echo "$LIFECYCLE_EVENT $VERSION $PORT" >>"$SAYSO_TARGET/../trace"\n'

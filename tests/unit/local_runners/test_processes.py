@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from integrations.local.ending import end, of_attempt
 from integrations.local.host import Host
-from integrations.local.processes import MARK, Detached, Lost, clean_environment, end, of_attempt, started_at
+from integrations.local.processes import MARK, Detached, Lost, clean_environment, started_at
 
 
 def start(bench: Any, script: str, name: str = "p") -> Detached:
