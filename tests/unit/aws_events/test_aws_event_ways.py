@@ -29,6 +29,7 @@ from integrations.aws.events.queue import Queue
 from integrations.aws.events.settings import read_sources
 from integrations.aws.events.sns import read_message, signed_text
 from integrations.aws.pace import Pace
+from tests.support.aws_events import BUILD, DEPLOYMENT, RUN, every_event
 from tests.support.waiting import until
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -187,6 +188,15 @@ async def test_an_api_destination_must_know_the_secret_and_be_short() -> None:
     assert ear.nudged == []
     assert await send(ear, "/eventbridge", pipeline_event(), secret=SECRET) == 204
     assert ear.nudged == [("run-1", False)]
+
+
+async def test_every_kind_of_event_comes_in_by_both_doors() -> None:
+    for event in every_event():
+        text = json.dumps(event).replace(RUN, "run-1").replace(BUILD, "shop:1").replace(DEPLOYMENT, "d-1")
+        for path, body in (("/eventbridge", text), ("/sns", message(Message=text))):
+            ear = Ear()
+            assert await send(ear, path, body, secret=SECRET) == 204
+            assert [run_id for run_id, _ in ear.nudged] == ["run-1"], event["id"]
 
 
 def test_mistakes_in_the_settings_are_said_all_at_once() -> None:
