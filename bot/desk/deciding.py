@@ -22,7 +22,7 @@ async def decide(desk: Parts, actor: Actor, command: Command, key: str) -> Accep
     approved = command.verb is Verb.APPROVE
     now = desk.clock()
     async with desk.change(key) as c:
-        release = await meant(c, command, fits=_waits, nothing=say("nothing.waits"))
+        release = await meant(c, command, fits=waits, nothing=say("nothing.waits"))
         rules = desk.catalogue.rules(release.service, release.environment)
         gate = _open_gate(desk, release, command.gate)
         given = _given(release, gate)
@@ -49,7 +49,8 @@ async def decide(desk: Parts, actor: Actor, command: Command, key: str) -> Accep
     return Accepted(verb=command.verb, release=after, given=yes, needed=release.approvals_needed)
 
 
-def _waits(release: Release) -> bool:
+def waits(release: Release) -> bool:
+    """Tell whether a release waits for people."""
     return release.active and release.run is not None and release.run.open_gate is not None
 
 
@@ -125,7 +126,7 @@ def _only_waits(desk: Parts, release: Release) -> bool:
 
 def may_decide_now(desk: Parts, actor: Actor, release: Release) -> bool:
     """Tell whether this person's answer is wanted at the release's gate."""
-    if not _waits(release):
+    if not waits(release):
         return False
     rules: Rules = desk.catalogue.rules(release.service, release.environment)
     try:

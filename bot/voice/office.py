@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from bot.core.commands import Accepted, Answer, Command, Deployments, Releases, Verb
+from bot.core.commands import Accepted, Answer, Command, Deployment, Deployments, Releases, Verb
 from bot.core.errors import Conflict, Refused
 from bot.core.model import Actor, Release, Surface
 from bot.core.vocabulary import Vocabulary
@@ -17,7 +17,6 @@ from bot.core.voice import (
     Speaker,
     Tap,
     Voice,
-    VoiceRule,
 )
 from bot.core.wording import say
 from bot.desk import locking
@@ -63,17 +62,18 @@ class VoiceOffice:
 
     async def ask(self, voice: Voice, command: Command, heard: str, key: str) -> Answer:  # noqa: ARG002
         """Look, as far as this voice may."""
+        parts = self._parts
         known = await self._know(voice)
         if command.verb not in _ASKED:
             raise Refused("voice", say("voice.verb"))
         if command.verb is not Verb.STATUS and command.verb is not Verb.HELP:
             known.actor()
-        if command.service and command.environment and self._denied(command.service, command.environment):
+        if command.service and command.environment and planning.denied(parts, command.service, command.environment):
             place = {"service": command.service, "environment": command.environment}
             raise Refused(
                 f"services.{command.service}.environments.{command.environment}.voice", say("voice.deny", **place)
             )
-        answer = await self._parts.desk.do(known.speaker.actor or _STRANGER, command, "look")
+        answer = await parts.desk.do(known.speaker.actor or _STRANGER, command, "look")
         return self._open_to_voice(answer, known)
 
     async def plan(self, voice: Voice, command: Command, heard: str, key: str) -> Plan:
@@ -168,11 +168,6 @@ class VoiceOffice:
             self._key = await knowing.hash_key(self._parts)
         return self._key
 
-    def _denied(self, service: str, environment: str) -> bool:
-        found = self._parts.catalogue.services.get(service)
-        place = found.environments.get(environment) if found else None
-        return place is not None and place.may_voice is VoiceRule.DENY
-
     def _open_to_voice(self, answer: Answer, known: Known) -> Answer:
         """Leave out what is closed to voice, and for a stranger what only concerns people."""
         if isinstance(answer, Releases):
@@ -181,9 +176,9 @@ class VoiceOffice:
             waiting = tuple(each for each in answer.waiting_for_me if each in mine)
             return answer.model_copy(update={"releases": kept, "waiting_for_me": waiting})
         if isinstance(answer, Deployments):
-            kept_here = tuple(each for each in answer.deployments if not self._denied(each.service, each.environment))
-            return answer.model_copy(update={"deployments": kept_here})
+            open_here = tuple(each for each in answer.deployments if not self._hidden(each))
+            return answer.model_copy(update={"deployments": open_here})
         return answer
 
-    def _hidden(self, release: Release) -> bool:
-        return self._denied(release.service, release.environment)
+    def _hidden(self, about: Release | Deployment) -> bool:
+        return planning.denied(self._parts, about.service, about.environment)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from bot.core.commands import Command, Offered, Verb
-from bot.core.errors import NotUnderstood, Refused
+from bot.core.errors import NotFound, NotUnderstood, Refused
 from bot.core.model import Actor, Release, Status
 from bot.core.voice import PLAN_SECONDS, Factor, Plan, VoiceRule
 from bot.core.wording import names, say
+from bot.desk import finding
+from bot.desk.deciding import waits
 from bot.store import releases
 from bot.voice.parts import Parts
 
@@ -16,9 +19,14 @@ PLANNED = frozenset(
     {Verb.DEPLOY, Verb.PROMOTE, Verb.ROLLBACK, Verb.APPROVE, Verb.REJECT, Verb.STOP, Verb.RETRY},
 )
 """What may be changed by voice. Whatever else there is needs a look at a screen."""
-_ABOUT_ONE = frozenset({Verb.APPROVE, Verb.REJECT, Verb.STOP, Verb.RETRY})
 _ENDED_BADLY = frozenset({Status.FAILED, Status.STOPPED, Status.UNKNOWN})
-_RECENT = 30
+_ABOUT_ONE: Mapping[Verb, tuple[Callable[[Release], bool], str]] = {
+    Verb.APPROVE: (waits, "nothing.waits"),
+    Verb.REJECT: (waits, "nothing.waits"),
+    Verb.STOP: (lambda release: release.active, "nothing.active"),
+    Verb.RETRY: (lambda release: release.status in _ENDED_BADLY, "nothing.failed"),
+}
+"""What is done to a release that there is: which may be meant, and what is said if none may."""
 
 
 async def make(parts: Parts, actor: Actor, command: Command) -> Plan:
@@ -77,36 +85,51 @@ def factor(parts: Parts, actor: Actor, verb: Verb, service: str, environment: st
     return Factor.CHAT
 
 
+def denied(parts: Parts, service: str, environment: str) -> bool:
+    """Tell whether voice may not even speak of this place."""
+    found = parts.catalogue.services.get(service)
+    place = found.environments.get(environment) if found else None
+    return place is not None and place.may_voice is VoiceRule.DENY
+
+
 def _place(service: str, environment: str) -> str:
     return f"services.{service}.environments.{environment}.voice"
 
 
 async def _meant(parts: Parts, actor: Actor, command: Command) -> Command:
     """Turn `it` into the speaker's own latest release, and a build's number into its revision."""
-    named = command.service or command.release
     if command.verb is Verb.DEPLOY and command.number is not None and command.service:
         async with parts.database.read() as c:
             build = await releases.by_number(c, command.service, command.number)
         if build.revision is None:
             raise NotUnderstood(say("voice.no_revision", label=build.label))
         return command.model_copy(update={"number": None, "ref": build.revision.id})
-    if named or command.verb not in {Verb.STOP, Verb.RETRY}:
-        return command
+    named = command.release or command.number is not None or (command.service and command.environment)
+    return command if named or command.verb not in _ABOUT_ONE else await _found(parts, actor, command)
+
+
+async def _found(parts: Parts, actor: Actor, command: Command) -> Command:
+    """Name the release where only a part of its place was said, or nothing, if that isn't the desk's to find.
+
+    The desk would take somebody else's for `it`, and would name what is closed to voice.
+    """
+    fits, nothing = _ABOUT_ONE[command.verb]
     async with parts.database.read() as c:
-        if command.verb is Verb.STOP:
-            found = list(await releases.all_active(c))
-        else:
-            newest: dict[tuple[str, str], Release] = {}
-            for each in await releases.recent(c, limit=_RECENT):
-                newest.setdefault((each.service, each.environment), each)
-            found = [each for each in newest.values() if each.status in _ENDED_BADLY]
-    own = [each for each in found if each.requested_by == actor.person]
-    if command.environment:
-        own = [each for each in own if each.environment == command.environment]
-    if len(own) > 1:
-        places = names(f"{each.service} {each.environment}" for each in own)
+        fitting = [each for each in await finding.newest(c, command.service, command.environment) if fits(each)]
+    found = [each for each in fitting if not denied(parts, each.service, each.environment)]
+    if command.verb in {Verb.STOP, Verb.RETRY} and not command.service:
+        own = [each for each in found if each.requested_by == actor.person]
+    else:
+        own = []
+    if not own and len(found) == len(fitting):
+        return command
+    found = own or found
+    if not found:
+        raise NotFound(say(nothing))
+    if len(found) > 1:
+        places = names(f"{each.service} {each.environment}" for each in found)
         raise NotUnderstood(say("which.release", places=places))
-    return command.model_copy(update={"release": own[0].id}) if own else command
+    return command.model_copy(update={"release": found[0].id})
 
 
 async def _about(parts: Parts, command: Command, becomes: Release) -> Release | None:

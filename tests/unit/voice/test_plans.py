@@ -131,6 +131,33 @@ async def test_deny_closes_an_environment_even_to_questions(sqlite: Database) ->
                 await room.plan(ANA, verb, service="shop", environment="prod")
 
 
+async def test_a_wish_without_a_place_never_names_an_environment_that_is_denied(sqlite: Database) -> None:
+    async with open_room(sqlite, declared(prod=VoiceRule.DENY)) as room:
+
+        async def told(verb: Verb) -> list[str]:
+            refusals = []
+            for said in ({}, {"service": "shop"}, {"environment": "prod"}):
+                with pytest.raises((NotFound, Refused)) as refused:
+                    await room.plan(ANA, verb, **said)
+                refusals.append(f"{refused.value.sentence} {refused.value.fix}")
+            return refusals
+
+        held = await room.world.at_gate("ben")
+        answers = [each for verb in (Verb.APPROVE, Verb.REJECT, Verb.STOP) for each in await told(verb)]
+        await room.world.do("ana", Verb.REJECT, release=held.id)
+        await room.world.when_status(held, Status.FAILED)
+        answers += await told(Verb.RETRY)
+        assert not [each for each in answers if "prod" in each or held.label in each]
+
+
+async def test_what_is_denied_is_no_choice_beside_what_may_be_stopped(sqlite: Database) -> None:
+    async with open_room(sqlite, declared(prod=VoiceRule.DENY)) as room:
+        await room.world.deploy("ben", "prod")
+        open_to_voice = await room.world.deploy("ben", "staging")
+        assert (await room.plan(ANA, Verb.STOP)).command.release == open_to_voice.id
+        assert (await room.plan(BEN, Verb.STOP)).command.release == open_to_voice.id
+
+
 async def test_read_lets_voice_ask_but_change_nothing(sqlite: Database) -> None:
     async with open_room(sqlite, declared(prod=VoiceRule.READ)) as room:
         await room.world.at_gate("ben")
