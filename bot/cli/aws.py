@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from integrations.aws.target import AwsTarget, Place
 
 _ACCOUNT = re.compile(r"\*|\d{12}")
+_PER_SECOND = 5.0
+"""Calls to AWS, for as long as somebody waits before a terminal; CodePipeline's own limits are not published."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -149,5 +151,6 @@ async def _clients(settings: Settings) -> AsyncIterator[Clients]:
     from integrations.aws.plugin import ENDPOINT, read_endpoints
 
     given = settings.for_backends.get(ENDPOINT)
-    async with open_clients(read_endpoints(given.get_secret_value() if given else ""), now) as clients:
+    endpoints = read_endpoints(given.get_secret_value() if given else "")
+    async with open_clients(endpoints, now, per_second=_PER_SECOND) as clients:
         yield clients

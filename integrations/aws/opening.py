@@ -14,14 +14,17 @@ from integrations.aws.clients import Clients
 from integrations.aws.details.looking import Details
 from integrations.aws.events.listening import listening
 from integrations.aws.events.settings import Sources
-from integrations.aws.pace import Pace
+from integrations.aws.pace import PER_SECOND, Pace
 from integrations.aws.target import AwsTarget
 
 
 @asynccontextmanager
-async def open_clients(endpoints: Mapping[str, str], clock: Callable[[], datetime]) -> AsyncIterator[Clients]:
+async def open_clients(
+    endpoints: Mapping[str, str], clock: Callable[[], datetime], *, per_second: float = PER_SECOND
+) -> AsyncIterator[Clients]:
     """Open the way to boto3 with its own chain of credentials; nothing is asked of AWS yet."""
-    clients = Clients(session=Session, pace=Pace(time.monotonic), clock=clock, endpoints=endpoints)
+    pace = Pace(time.monotonic, per_second)
+    clients = Clients(session=Session, pace=pace, clock=clock, endpoints=endpoints)
     try:
         yield clients
     finally:
