@@ -166,6 +166,12 @@ class Catalogue(Frozen):
                 for name, environment in service.environments.items()
                 if environment.production
             ),
+            closed=frozenset(
+                (key, name)
+                for key, service in self.services.items()
+                for name, environment in service.environments.items()
+                if environment.may_voice is VoiceRule.DENY
+            ),
         )
 
     def person(self, key: str) -> Person:

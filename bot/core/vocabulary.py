@@ -39,6 +39,8 @@ class Vocabulary(Frozen):
     """By service, then by environment."""
     production: frozenset[tuple[str, str]] = frozenset()
     """(service, environment)"""
+    closed: frozenset[tuple[str, str]] = frozenset()
+    """(service, environment): where voice is denied. The names are known, so that it can be said."""
 
     def environments_of(self, service: str) -> Mapping[str, Names]:
         """Give the environments of a service; an unknown one has none."""

@@ -11,6 +11,7 @@ from bot.core.voice import VoiceDesk
 from skills.release_desk import looking, meant, speech, wishing
 from skills.release_desk.asking import continued
 from skills.release_desk.intents import ANSWER, WISHES, Slot
+from skills.release_desk.names import offered
 from skills.release_desk.reply import Reply
 from skills.release_desk.tongue import Ssml, Tongue, spelled, together
 from skills.release_desk.turn import Asked, Heard, Late, Memory, Turn
@@ -37,7 +38,7 @@ async def helped(_desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
     if memory.asked or memory.late:
         return Reply(tongue.say("alexa.help.asked"), memory)
     service = next(iter(tongue.words.services), "")
-    place = next(iter(tongue.words.environments_of(service)), "")
+    place = next(iter(offered(tongue.words, service)), "")
     example = {"service": tongue.service(service), "environment": tongue.environment(service, place)}
     return Reply(tongue.say("alexa.help", **example), Memory(staying=True), names=True)
 
@@ -99,7 +100,7 @@ def _wish_of(turn: Turn) -> Turn:
 
 
 async def cancel(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
-    """Leave the wish that is open; without one the skill."""
+    """Leave the wish that is open; without one the skill. No says the same: "what else?" "no"."""
     open_wish = turn.memory.plan or turn.memory.asked or turn.memory.late
     return await (wishing.no if open_wish else stop)(desk, turn, tongue)
 
@@ -180,7 +181,7 @@ STEPS: Mapping[str, Step] = {
     "NotificationsOffIntent": hush,
     "AnswerIntent": bare_name,
     "AMAZON.YesIntent": yes,
-    "AMAZON.NoIntent": wishing.no,
+    "AMAZON.NoIntent": cancel,
     "AMAZON.HelpIntent": helped,
     "AMAZON.RepeatIntent": repeat,
     "AMAZON.CancelIntent": cancel,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.core.commands import Command, Deployments, Releases, Verb
 from bot.core.model import Release
 from bot.core.voice import VoiceDesk
-from skills.release_desk import asking, meant, speech
+from skills.release_desk import asking, meant, speech, wishing
 from skills.release_desk.intents import TESTS, Slot
 from skills.release_desk.reply import Reply
 from skills.release_desk.tongue import Tongue
@@ -29,6 +29,7 @@ async def status(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
 
 async def waiting(desk: VoiceDesk, turn: Turn, tongue: Tongue) -> Reply:
     """Say what waits for this person."""
+    await wishing.person(desk, turn)
     found = await releases(desk, turn, Command(verb=Verb.STATUS))
     return Reply(speech.waiting(found, tongue), turn.memory)
 

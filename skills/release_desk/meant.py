@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from bot.core.typed_text import squashed
 from bot.core.vocabulary import Names, Vocabulary
 from skills.release_desk.intents import Intent, Slot
-from skills.release_desk.names import called, merged, spoken
+from skills.release_desk.names import called, merged, offered, spoken
 from skills.release_desk.tongue import Ssml, Tongue, together
 from skills.release_desk.turn import Heard
 
@@ -56,9 +56,10 @@ def place(intent: Intent, heard: Mapping[Slot, Heard], tongue: Tongue) -> Place 
             return _which(Slot.ENVIRONMENT, said, found, known, tongue, service=service)
         environment = found[0]
     elif Slot.ENVIRONMENT in intent.needs:
-        if len(known) != 1:
-            return Question(Slot.ENVIRONMENT, _where_to(known, tongue))
-        environment = next(iter(known))
+        choices = offered(words, service)
+        if len(choices) != 1:
+            return Question(Slot.ENVIRONMENT, _where_to(choices, tongue))
+        environment = next(iter(choices))
     build = _number(heard[Slot.BUILD]) if Slot.BUILD in heard else None
     if Slot.BUILD in heard and build is None:
         return Question(Slot.BUILD, tongue.say("alexa.ask.build"))
@@ -89,19 +90,22 @@ def _which(
     near = _near(heard.said, known)
     choices = tongue.choices(called(known[key]) for key in near)
     if near:
-        offered = near[0] if len(near) == 1 else None
-        return Question(slot, tongue.say("alexa.unknown.near", word=heard.said, choices=choices), offered)
+        only = near[0] if len(near) == 1 else None
+        return Question(slot, tongue.say("alexa.unknown.near", word=heard.said, choices=choices), only)
     if service:
         unknown = tongue.say("alexa.unknown.environment", service=tongue.service(service), word=heard.said)
-        return Question(slot, together(unknown, _where_to(known, tongue)))
+        return Question(slot, together(unknown, _where_to(offered(tongue.words, service), tongue)))
     unknown = tongue.say("alexa.unknown", word=heard.said)
-    every = tongue.say("alexa.choices", choices=tongue.choices(map(called, known.values())))
+    possible = known if slot is Slot.SERVICE else offered(tongue.words, service)
+    every = tongue.say("alexa.choices", choices=tongue.choices(map(called, possible.values())))
     asked = tongue.say("alexa.ask.service" if slot is Slot.SERVICE else "alexa.ask.environment")
     return Question(slot, together(unknown, every, asked))
 
 
-def _where_to(known: Mapping[str, Names], tongue: Tongue) -> Ssml:
-    return tongue.say("alexa.ask.environment.of", choices=tongue.choices(map(called, known.values())))
+def _where_to(choices: Mapping[str, Names], tongue: Tongue) -> Ssml:
+    if not choices:
+        return tongue.say("alexa.ask.environment")
+    return tongue.say("alexa.ask.environment.of", choices=tongue.choices(map(called, choices.values())))
 
 
 def _near(said: str, known: Mapping[str, Names]) -> list[str]:

@@ -51,6 +51,15 @@ def merged(words: Vocabulary, slot: Slot) -> Mapping[str, Names]:
     return found
 
 
+def offered(words: Vocabulary, service: str | None) -> Mapping[str, Names]:
+    """Give the environments that may be offered: of a service, or of all; those closed to voice only if said."""
+    known = words.environments_of(service) if service else merged(words, Slot.ENVIRONMENT)
+    among = [service] if service else words.environments
+    every = ((each, key) for each in among for key in words.environments_of(each))
+    open_to_voice = {key for each, key in every if (each, key) not in words.closed}
+    return {key: names for key, names in known.items() if key in open_to_voice}
+
+
 def entities(words: Vocabulary, slot: Slot) -> tuple[Entity, ...]:
     """Give a slot type's values; what has no name that can be spoken is left out."""
     found = {key: spoken(names) for key, names in merged(words, slot).items()}

@@ -104,10 +104,11 @@ def status(answer: Releases, tongue: Tongue, service: str | None, last: Release 
     """Say how what is under way stands, those that wait for this person first; if nothing is, their `last`."""
     if last and not answer.releases:
         stood = tongue.say("alexa.status.last", how=how(last, tongue), **tongue.place(last))
-        return together(tongue.say("alexa.status.none"), stood)
+        return together(_none("alexa.status.none", tongue), stood)
+    if not answer.releases and service:
+        return _none("alexa.status.none.of", tongue, service=tongue.service(service))
     if not answer.releases:
-        none = tongue.say("alexa.status.none.of", service=tongue.service(service)) if service else None
-        return none or tongue.say("alexa.status.none")
+        return _none("alexa.status.none", tongue)
     mine = set(answer.waiting_for_me)
     ordered = sorted(answer.releases, key=lambda release: release.id not in mine)
     said = []
@@ -123,7 +124,7 @@ def waiting(answer: Releases, tongue: Tongue) -> Ssml:
     """Say what waits for this person."""
     found = [release for release in answer.releases if release.id in answer.waiting_for_me]
     if not found:
-        return tongue.say("alexa.waiting.none")
+        return _none("alexa.waiting.none", tongue)
     said = [tongue.say("alexa.waiting", n=len(found))]
     said += [tongue.say("alexa.waiting.one", **tongue.place(release)) for release in found[:_MOST_RELEASES]]
     if (more := len(found) - _MOST_RELEASES) > 0:
@@ -134,7 +135,7 @@ def waiting(answer: Releases, tongue: Tongue) -> Ssml:
 def history(answer: Releases, tongue: Tongue) -> Ssml:
     """Name the last releases and how they ended."""
     if not answer.releases:
-        return tongue.say("alexa.history.none")
+        return _none("alexa.history.none", tongue)
     return together(
         *(
             tongue.say("alexa.history.one", status=tongue.say(f"status.{release.status}"), **tongue.place(release))
@@ -146,7 +147,7 @@ def history(answer: Releases, tongue: Tongue) -> Ssml:
 def where(answer: Deployments, tongue: Tongue) -> Ssml:
     """Say what runs where, by release number; and where that is in doubt."""
     if not answer.deployments:
-        return tongue.say("alexa.where.none")
+        return _none("alexa.where.none", tongue)
     said = []
     for each in answer.deployments[:_MOST_PLACES]:
         place = {
@@ -237,6 +238,12 @@ def goodbye(own: Sequence[Release], tongue: Tongue) -> Ssml:
     if len(active) == 1:
         return tongue.say("alexa.bye.active", label=tongue.label(active[0]))
     return tongue.say("alexa.bye.several", n=len(active)) if active else tongue.say("alexa.bye")
+
+
+def _none(key: str, tongue: Tongue, **values: str) -> Ssml:
+    """Say that there is nothing, and that there are places of which that is not said."""
+    said = tongue.say(key, **values)
+    return together(said, tongue.say("alexa.not_all")) if tongue.words.closed else said
 
 
 def _sentence(said: Ssml) -> Ssml:
