@@ -143,6 +143,10 @@ class ClusterRunner:
             await self._workshop.finish(action_id, attempt, done)
             await self._members.forget(key)
 
+    async def forget(self, attempts: Sequence[str]) -> None:
+        """Drop DBOS's own rows."""
+        await self._library.DBOS.delete_workflows_async(list(attempts))
+
     async def close(self, *, kill: bool) -> None:
         """Take nothing new. What runs may end for a while (`drain`), then others take it over; with `kill` it ends."""
         if kill:

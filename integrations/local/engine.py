@@ -77,7 +77,7 @@ class Engine:
             record=self._record, nudge=self.nudges.put,
         )  # fmt: skip
         self._sharing = sharing
-        self._runner: AttemptRunner = (
+        self.runner: AttemptRunner = (
             InProcessRunner(self._workshop.perform, slots=slots)
             if sharing is None
             else ClusterRunner(
@@ -99,7 +99,7 @@ class Engine:
         self._lock = own(self.data) if self._sharing is None else None
         try:
             await asyncio.to_thread(self._store.open, shared=self._sharing is not None)
-            await self._runner.open()
+            await self.runner.open()
             await self._take_over()
         except BaseException:
             if self._lock:
@@ -110,9 +110,9 @@ class Engine:
     async def _take_over(self) -> None:
         """Have carried out what the rows say is under way; what runs here already is left alone."""
         for action_id, attempt, abandon in await self._under_way():
-            await self._runner.submit(action_id, attempt)
+            await self.runner.submit(action_id, attempt)
             if abandon:
-                await self._runner.cancel(action_id, attempt)
+                await self.runner.cancel(action_id, attempt)
 
     async def _under_way(self) -> list[tuple[str, int, bool]]:
         """Give what is to run: action, attempt, and whether it is to be abandoned."""
@@ -143,7 +143,7 @@ class Engine:
             with suppress(asyncio.CancelledError):
                 await self._pump
         self._workshop.leaving, self._workshop.closing = not kill, kill
-        await self._runner.close(kill=kill)
+        await self.runner.close(kill=kill)
         self.nudges.close()
         if self._lock:
             self._lock.close()
@@ -226,9 +226,9 @@ class Engine:
         for execution_id in effects.touched:
             self.nudges.put(execution_id)
         for action_id, attempt in effects.started:
-            await self._runner.submit(action_id, attempt)
+            await self.runner.submit(action_id, attempt)
         for action_id, attempt in effects.cancelled:
-            await self._runner.cancel(action_id, attempt)
+            await self.runner.cancel(action_id, attempt)
         if effects.expires and (effects.expires - self.clock()).total_seconds() < LONGEST_NAP:
             self._due.set()  # for what comes later, the clock looks before in any case
 
@@ -347,7 +347,7 @@ class Engine:
             await self.change(execution_id, lambda _, execution: verbs.expire(execution, now))
         for row in due:
             if row.category != "Approval":  # its processes end first; then its runner records it
-                await self._runner.cancel(row.id, row.attempt)
+                await self.runner.cancel(row.id, row.attempt)
         await self._take_over()
         return LONGEST_NAP if following is None else min(LONGEST_NAP, (following - now).total_seconds())
 

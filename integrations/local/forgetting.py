@@ -51,7 +51,9 @@ async def forget(engine: Engine, before: datetime, kept: Collection[str], *, pau
         last: int | None = 0
         while last is not None:
             async with engine.database.write() as c:
-                dropped, last = await _drop_some(c, file, old, kept, last=last, now=engine.clock())
+                dropped, attempts, last = await _drop_some(c, file, old, kept, last=last, now=engine.clock())
+            if attempts:
+                await engine.runner.forget(attempts)
             count += dropped
             await asyncio.sleep(pause)
     await _clear(engine)
@@ -62,8 +64,11 @@ async def forget(engine: Engine, before: datetime, kept: Collection[str], *, pau
 
 async def _drop_some(
     c: AsyncConnection, file: str, old: sa.ColumnElement[bool], kept: Collection[str], *, last: int, now: datetime
-) -> tuple[int, int | None]:
-    """Drop some of a pipeline's old executions, from the number `last` on; the second value is None at the end."""
+) -> tuple[int, list[str], int | None]:
+    """Drop some of a pipeline's old executions, from the number `last` on.
+
+    Gives how many, their attempts, and where to go on; None at the end.
+    """
     await records.lock(c, file)  # nobody retries one of them meanwhile
     e = EXECUTIONS.c
     query = sa.select(e.id, e.number, e.token).where(e.file == file, old, e.number > last)
@@ -71,14 +76,16 @@ async def _drop_some(
     stays = await _needed(c, file) | set(kept)
     gone = [row for row in rows if row.id not in stays]
     ids = [row.id for row in gone]
+    attempts: list[str] = []
     if ids:
+        attempts = list(await c.scalars(sa.select(ATTEMPTS.c.id).where(ATTEMPTS.c.execution.in_(ids))))
         for table in (ATTEMPTS, ARTIFACTS, CONDITIONS, ACTIONS, STAGES):
             await c.execute(sa.delete(table).where(table.c.execution.in_(ids)))
         await c.execute(sa.delete(EXECUTIONS).where(e.id.in_(ids)))
         for row in gone:  # a delivery that somebody recorded must not start anything even then
             if row.token.startswith("hook-"):
                 await put_mark(c, used_delivery(file, row.token), "", now)
-    return len(ids), rows[-1].number if len(rows) == AT_ONCE else None
+    return len(ids), attempts, rows[-1].number if len(rows) == AT_ONCE else None
 
 
 async def _needed(c: AsyncConnection, file: str) -> set[str]:

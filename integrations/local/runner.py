@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 log = logging.getLogger(__name__)
@@ -14,7 +14,7 @@ Perform = Callable[[str, int, asyncio.Event], Awaitable[None]]
 
 
 class AttemptRunner(Protocol):
-    """Runs attempts somewhere. Both verbs may be repeated; the intent row makes sure that nothing runs twice."""
+    """Runs attempts somewhere. The verbs may be repeated; the intent row makes sure that nothing runs twice."""
 
     async def submit(self, action_id: str, attempt: int) -> None:
         """Have this attempt carried out soon."""
@@ -22,6 +22,10 @@ class AttemptRunner(Protocol):
 
     async def cancel(self, action_id: str, attempt: int) -> None:
         """End it: its processes, too. One that does not run changes nothing."""
+        ...
+
+    async def forget(self, attempts: Sequence[str]) -> None:
+        """Drop what it keeps itself of attempts (action id, `#`, attempt) that ended long ago."""
         ...
 
     async def open(self) -> None:
@@ -44,6 +48,9 @@ class InProcessRunner:
 
     async def open(self) -> None:
         """Do nothing: what is submitted runs at once."""
+
+    async def forget(self, attempts: Sequence[str]) -> None:
+        """Do nothing: it keeps nothing of what has ended."""
 
     async def submit(self, action_id: str, attempt: int) -> None:
         """Start the attempt's task, unless it runs already."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from uuid import uuid4
@@ -123,7 +123,7 @@ async def test_a_build_of_a_killed_process_is_taken_over_and_followed_to_its_end
             assert of_unit(await backend.observe(target, run_id))[0] is Status.RUNNING
             other.kill()
             other.wait()
-            await until(backlog, lambda names: names == {backend.engine._runner._members.me})  # type: ignore[attr-defined]
+            await until(backlog, lambda names: names == {backend.engine.runner._members.me})  # type: ignore[attr-defined]
             site.world.say(run_id, "Build.Unit")
             run = await until(lambda: backend.observe(target, run_id), lambda run: run.status.finished)
             assert run.status is Status.SUCCEEDED, run
@@ -184,6 +184,22 @@ async def test_an_action_goes_to_a_process_that_has_its_labels(site: Site) -> No
             run = await until(lambda: backend.observe(target, run_id), lambda run: run.status.finished)
             assert run.status is Status.SUCCEEDED
         assert other.poll() is None
+
+
+async def test_of_a_run_that_is_dropped_nothing_stays_in_dbos(site: Site) -> None:
+    from dbos import DBOS  # noqa: PLC0415
+
+    target = site.world.target()
+    async with site.member() as backend:
+        runs = []
+        for number in (1, 2):
+            run_id = await backend.start(target, wish(number))
+            site.world.say(run_id, "Build.Unit")
+            await until(lambda run_id=run_id: backend.observe(target, run_id), lambda run: run.status.finished)  # type: ignore[misc]
+            runs.append(run_id)
+        assert await backend.forget(now() + timedelta(days=1), ()) == 1
+        left = {each.workflow_id.rpartition(".")[0] for each in await DBOS.list_workflows_async()}
+        assert left == {runs[1]}
 
 
 async def test_what_dbos_has_done_with_but_nobody_recorded_is_shown_as_unknown(site: Site) -> None:
