@@ -33,8 +33,9 @@ async def pair(desk: Parts, actor: Actor, command: Command, _key: str) -> Voices
             wrong = Refused("voice", say("voice.code.wrong"), fix=say("voice.code.wrong.fix"))
             problem = locking.refusal("code", until, now) if until else wrong
         else:
-            await locking.right(c, actor.person, "code")
             who, again = found
+            if not again:
+                await locking.right(c, actor.person, "code")
             paired = await voices.find(c, who.voice) if again else None
             paired = paired or await voices.add(c, who, actor.person, now)
     desk.changed.fire("")

@@ -81,8 +81,8 @@ async def remove(c: AsyncConnection, *, person: str | None = None, account: str 
     own = VOICES.c.person == person if person else VOICES.c.account == account
     found = [_paired(row) for row in (await c.execute(select(VOICES).where(own))).mappings()]
     await c.execute(delete(VOICES).where(own))
-    if account:
-        await c.execute(delete(PAIRING_CODES).where(PAIRING_CODES.c.account == account))
+    codes = PAIRING_CODES.c.used_by == person if person else PAIRING_CODES.c.account == account
+    await c.execute(delete(PAIRING_CODES).where(codes))
     return found
 
 

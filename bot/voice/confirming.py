@@ -145,7 +145,9 @@ async def _judged(parts: Parts, c: AsyncConnection, stored: StoredPlan, said: Sa
         return Refused("voice", say("voice.pin.not_set_up"))
     await _end(c, stored, State.WRONG)
     until = await _wrong(parts, c, stored)
-    return locking.refusal("factor", until, parts.clock()) if until else Refused("voice", say("voice.pin.wrong"))
+    # A right PIN at too low a level, a lockout and a cancelled question are no wrong PIN, and are not called one.
+    why = say("voice.pin.wrong" if pin.reason == "NOT_MATCH" else "voice.pin.unproved")
+    return locking.refusal("factor", until, parts.clock()) if until else Refused("voice", why)
 
 
 async def _ask(parts: Parts, c: AsyncConnection, stored: StoredPlan) -> StoredPlan:

@@ -295,8 +295,16 @@ async def test_a_pin_counts_only_for_the_same_person_and_at_its_level(pin_room: 
     plan = await wanted_pin(pin_room)
     with pytest.raises(NotFound):
         await pin_room.confirm(voice_of("ben", level=400), plan, pin=ACHIEVED)
-    with pytest.raises(Refused, match="PIN was not right"):
+    with pytest.raises(Refused, match="did not confirm that it is you"):
         await pin_room.confirm(ANA, plan, pin=ACHIEVED)
+    assert await nothing_happened(pin_room)
+
+
+@pytest.mark.parametrize("reason", [None, "METHOD_LOCKOUT"])
+async def test_only_a_pin_that_was_wrong_is_called_wrong(pin_room: Room, reason: str | None) -> None:
+    plan = await wanted_pin(pin_room)
+    with pytest.raises(Refused, match="did not confirm that it is you"):
+        await pin_room.confirm(WITH_PIN, plan, pin=PinResult(status="NOT_ACHIEVED", reason=reason))
     assert await nothing_happened(pin_room)
 
 

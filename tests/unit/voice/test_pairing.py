@@ -99,6 +99,25 @@ async def test_a_right_code_lets_the_count_begin_anew(room: Room) -> None:
         await room.type("chi", Verb.UNPAIR)
 
 
+async def test_a_code_that_was_used_buys_no_more_guesses(room: Room) -> None:
+    used = (await room.office.pairing_code(CHI)).code
+    await room.type("chi", Verb.PAIR, used)
+    for _ in range(4):
+        with pytest.raises(Refused, match="not valid"):
+            await room.type("chi", Verb.PAIR, "000001")
+    await room.type("chi", Verb.PAIR, used)
+    with pytest.raises(Refused, match="in 15 minutes"):
+        await room.type("chi", Verb.PAIR, "000001")
+
+
+async def test_a_code_that_was_used_does_not_bind_again_what_was_unbound(room: Room) -> None:
+    used = (await room.office.pairing_code(CHI)).code
+    await room.type("chi", Verb.PAIR, used)
+    await room.type("chi", Verb.UNPAIR)
+    with pytest.raises(Refused, match="not valid"):
+        await room.type("chi", Verb.PAIR, used)
+
+
 async def test_who_is_paired_gets_no_code_and_who_is_not_recognised_neither(room: Room) -> None:
     with pytest.raises(Refused, match="paired already, as Ana"):
         await room.office.pairing_code(ANA)
