@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support.commands import running, sayso
+from tests.support.programs import wait_for
 from tests.support.small_service import APPROVAL, action, staged
 
 PEOPLE = '[people.ana]\nname = "Ana"\n'
@@ -35,7 +36,7 @@ def test_a_server_starts_answers_and_ends_in_good_order(folder: Path, how: signa
     with running("serve", folder=folder, SAYSO_PORT="0", SAYSO_API_TOKENS=f"ana:{TOKEN}") as server:
         url = address(server.until(lambda output: "listens on" in output))
         assert httpx.get(f"{url}/healthz").json()["status"] == "alive"
-        assert httpx.get(f"{url}/readyz").json()["ready"] is True
+        wait_for(lambda: httpx.get(f"{url}/readyz").json()["ready"], "it is ready")
         releases = httpx.get(f"{url}/api/v1/releases", headers={"Authorization": f"Bearer {TOKEN}"})
         assert releases.json() == {"releases": [], "next_cursor": None}
         assert server.end(how) == 0
