@@ -122,12 +122,19 @@ class Settings(BaseSettings):
                 raise ValueError(say("settings.database_url")) from error
         return value
 
-    @field_validator("public_url", "slack_api_url", "alexa_api_url", "alexa_token_url")
+    @field_validator("public_url", "slack_api_url")
     @classmethod
     def _is_http(cls, value: str | None, info: Any) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError(say("settings.url", name=_variable(info.field_name)))
         return value.rstrip("/") + "/" if value and info.field_name == "slack_api_url" else value
+
+    @field_validator("alexa_api_url", "alexa_token_url")
+    @classmethod
+    def _keeps_secrets(cls, value: str, info: Any) -> str:
+        if not re.match(r"https://|http://(127\.0\.0\.1|localhost)[:/]", value + "/"):
+            raise ValueError(say("settings.alexa.url", name=_variable(info.field_name)))
+        return value
 
     @field_validator("labels", "alexa_skill_id", mode="before")
     @classmethod

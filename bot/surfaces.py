@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -24,6 +25,8 @@ from bot.slack.socket import socket_mode
 from bot.store import messages
 from bot.store.database import Database
 from bot.voice.proactive import Account, ProactiveEvents
+
+_log = logging.getLogger(__name__)
 
 
 async def open_slack(
@@ -78,6 +81,8 @@ async def open_alexa(
         )
     except (OSError, ValueError) as error:  # also what OpenSSL says of a file without certificates
         raise Misconfigured(say("start.no_roots", path=path, error=error), fix=say("start.no_roots.fix")) from error
+    if path:
+        _log.warning(say("start.own_roots", path=path))
     client = await stack.enter_async_context(httpx.AsyncClient())
     progress = Progress(client, AMAZON | {settings.alexa_api_url.rstrip("/")})
     return alexa_router(verifier, await stack.enter_async_context(open_skill(voice, progress=progress)))

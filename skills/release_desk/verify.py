@@ -26,8 +26,6 @@ from skills.release_desk.chains import Chains
 WINDOW: Final = timedelta(seconds=150)
 EVENT_WINDOW: Final = timedelta(hours=1)
 """For skill events, which Alexa delivers again for a while."""
-LARGEST_BODY: Final = 256 * 1024
-"""Bytes. Requests have a few KB; session attributes may add up to 24."""
 RELAY_TIME, RELAY_SIGNATURE = "X-Sayso-Timestamp", "X-Sayso-Signature"
 _TIME = re.compile(r"[0-9]{1,12}")
 

@@ -207,6 +207,19 @@ async def test_roots_that_are_none_are_a_sentence_before_anything_is_served(tmp_
                 pass
 
 
+async def test_roots_of_ones_own_are_told_to_whoever_starts_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "sayso.toml").write_text("")
+    (tmp_path / "own.pem").write_bytes(Authority(datetime.now(UTC)).root_pem)
+    settings = {"config": tmp_path / "sayso.toml", "data": tmp_path / "data", "alexa_skill_id": OURS}
+    for own in ({}, {"alexa_trust_roots": tmp_path / "own.pem"}):
+        caplog.clear()
+        async with open_sayso(Settings.model_validate(settings | own)):
+            pass
+        assert ("own.pem are trusted in place of Amazon's" in caplog.text) is bool(own)
+
+
 async def test_the_terminal_speaks_to_the_same_skill_and_keeps_its_session(app: WholeApp, tmp_path: Path) -> None:
     page = str(app.http.base_url).removesuffix("_ui/")
 

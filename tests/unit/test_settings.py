@@ -129,6 +129,8 @@ SKILL = "amzn1.ask.skill.0f1e"
             {"ALEXA_SKILL_ID": SKILL, "ALEXA_TRUST_ROOTS": "r", "ALEXA_CHAIN_STORE": "s3.example.com:443"},
             "ALEXA_CHAIN_STORE is not a port on this machine",
         ),
+        ({"ALEXA_TOKEN_URL": "http://api.amazon.com/auth/o2/token"}, "ALEXA_TOKEN_URL gets secrets"),
+        ({"ALEXA_API_URL": "http://127.0.0.1.example.com"}, "ALEXA_API_URL gets secrets"),
     ],
 )
 def test_what_alexa_needs_is_whole_and_its_own_store_is_no_way_around_the_usual_roots(

@@ -75,8 +75,10 @@ MESSAGES: dict[str, str] = {
     "settings.alexa.skill": "ALEXA_SKILL_ID is not a list of skill ids, as amzn1.ask.skill.…, separated by commas. The Alexa developer console shows a skill's id.",
     "settings.alexa.no_skill": "{name} is set, but ALEXA_SKILL_ID is not.",
     "settings.alexa.short": "ALEXA_RELAY_SECRET is shorter than {n} characters. Make one with: openssl rand -hex 32",
+    "settings.alexa.url": "{name} gets secrets, so it must begin with https://; with http:// only on this machine, as http://127.0.0.1:8090.",
     "settings.alexa.store": "ALEXA_CHAIN_STORE is not a port on this machine, as 127.0.0.1:8444.",
     "settings.alexa.store_alone": "ALEXA_CHAIN_STORE is for tests and the playground: it needs ALEXA_TRUST_ROOTS, too.",
+    "start.own_roots": "The roots in {path} are trusted in place of Amazon's (ALEXA_TRUST_ROOTS): whoever has their keys can speak as anybody. That is for tests and the playground.",
     "start.no_roots": "ALEXA_TRUST_ROOTS names {path}, which has no certificates to trust: {error}.",
     "start.no_roots.fix": "Name a PEM file of root certificates. The playground's own is made by: sayso playground",
     # what Slack asks
