@@ -43,7 +43,7 @@ class CommandsRunner:
         configuration = {"BuildspecOverride": buildspec(attempt.declaration)}
         if attempt.declaration.environment_variables:
             configuration["EnvironmentVariables"] = json.dumps(
-                [dict(each) for each in attempt.declaration.environment_variables]
+                [each.model_dump() for each in attempt.declaration.environment_variables]
             )
         return await self._builds.perform(replace(attempt, configuration=configuration), interrupted=interrupted)
 

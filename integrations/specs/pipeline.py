@@ -49,6 +49,14 @@ class OutputArtifact(Camel):
     files: tuple[str, ...] | None = None
 
 
+class EnvironmentVariable(Camel):
+    """A variable of a Commands action (API reference, "EnvironmentVariable")."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=128)]
+    value: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    type: Literal["PLAINTEXT", "SECRETS_MANAGER"] = "PLAINTEXT"
+
+
 class ActionDeclaration(Camel):
     """One step of a stage."""
 
@@ -60,7 +68,7 @@ class ActionDeclaration(Camel):
     input_artifacts: Annotated[tuple[InputArtifact, ...], Field(max_length=10)] = ()
     output_artifacts: Annotated[tuple[OutputArtifact, ...], Field(max_length=10)] = ()
     output_variables: Annotated[tuple[str, ...], Field(max_length=15)] = ()
-    environment_variables: Annotated[tuple[Loose, ...], Field(max_length=10)] = ()
+    environment_variables: Annotated[tuple[EnvironmentVariable, ...], Field(max_length=10)] = ()
     namespace: Namespace | None = None
     region: str | None = None
     role_arn: str | None = None
@@ -76,13 +84,13 @@ class ActionDeclaration(Camel):
         configuration, wrong = resolve(self.configuration, variables)
         numbered = {str(n): command for n, command in enumerate(self.commands, start=1)}
         commands, more = resolve(numbered, variables, "commands")
-        values = {str(each.get("name")): str(each.get("value")) for each in self.environment_variables}
+        values = {each.name: each.value for each in self.environment_variables}
         known, rest = resolve(values, variables, "environmentVariables")
         update = {
             "configuration": configuration,
             "commands": tuple(commands.values()),
             "environment_variables": tuple(
-                {**each, "value": known[str(each.get("name"))]} for each in self.environment_variables
+                each.model_copy(update={"value": known[each.name]}) for each in self.environment_variables
             ),
         }
         return self.model_copy(update=update), [*wrong, *more, *rest]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.core.errors import BadFile, Mistake
 from bot.core.model import ActionKind
-from integrations.specs.pipeline import ActionDeclaration, PipelineDeclaration, parse_pipeline
+from integrations.specs.pipeline import ActionDeclaration, EnvironmentVariable, PipelineDeclaration, parse_pipeline
 from integrations.specs.variables import resolve
 
 
@@ -247,7 +247,7 @@ def test_variables_are_put_into_commands_and_environment_variables_too() -> None
     known = {"Git": {"CommitId": "c0ffee"}, "codepipeline": {"PipelineExecutionId": "7"}}
     resolved, wrong = ActionDeclaration.model_validate(step).resolved(known)
     assert resolved.commands == ("make VERSION=c0ffee", "echo ${#list} #{Git.Nothing}")
-    assert resolved.environment_variables == ({**run, "value": "7"},)
+    assert resolved.environment_variables == (EnvironmentVariable(name="RUN", value="7"),)
     assert [mistake.place for mistake in wrong] == ["commands 2"]
 
 
@@ -260,3 +260,15 @@ def test_a_command_can_t_refer_to_what_nobody_gives() -> None:
     found = mistakes(pipeline)
     assert "#{Git.CommitId}: no action has the namespace Git." in found["/stages/1/actions/0/commands/0"]
     assert "no variable nowhere" in found["/stages/1/actions/0/environmentVariables/0/value"]
+
+
+def test_environment_variables_keep_the_limits_of_aws() -> None:
+    pipeline = declared()
+    pipeline["stages"][1]["actions"][0]["environmentVariables"] = [
+        {"name": "A-B", "value": "x"},
+        {"name": "B", "value": ""},
+        {"name": "C", "value": "x", "type": "PARAMETER_STORE"},
+    ]
+    found = mistakes(pipeline)
+    place = "/stages/1/actions/0/environmentVariables"
+    assert set(found) == {f"{place}/0/name", f"{place}/1/value", f"{place}/2/type"}
