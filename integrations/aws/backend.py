@@ -131,15 +131,18 @@ class AwsBackend:
         if about.over:  # the pipeline's own event follows, and then one look tells both
             self._looking.expect(run_id)
         else:
-            self.nudge(run_id, whole=about.whole)
+            self._looking.news(run_id, whole=about.whole)
+            self._nudges.put(run_id)
 
     def deaf(self) -> None:
         """Look as often as without events: they can't be read."""
         self._looking.deaf()
 
-    def nudges(self) -> AsyncIterator[Nudge]:
+    async def nudges(self) -> AsyncIterator[Nudge]:
         """Yield whenever an event or a verb has changed a run."""
-        return self._nudges.read()
+        async for nudge in self._nudges.read():
+            self._looking.due(nudge.run_id)
+            yield nudge
 
     def close(self) -> None:
         """End `nudges`."""

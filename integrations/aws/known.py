@@ -42,6 +42,8 @@ class Known:
     error: BackendError | None = None
     """Why the last look failed."""
     dirty: bool = True
+    news: bool = False
+    """An event came, and others of the same step may follow: it is looked at when its nudge is due."""
     whole: bool = True
     """The next look must ask for the execution, too."""
     started: datetime | None = None
@@ -55,6 +57,10 @@ class Known:
     logs: set[str] = field(default_factory=set)
     """Keys of its actions' logs, former attempts' too."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def looking(self) -> None:
+        """Know that a look is being taken: what is nudged from here on is not in it."""
+        self.dirty, self.news, self.doubted = False, False, float("inf")
 
 
 def shows(run: Run, about: About) -> bool:

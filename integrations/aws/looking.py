@@ -102,6 +102,16 @@ class Looking:
             self._known[run_id].dirty = True
             self._known[run_id].whole |= whole
 
+    def news(self, run_id: str, *, whole: bool) -> None:
+        """Take a look once the nudge for an event is due."""
+        if known := self._known.get(run_id):
+            known.news, known.whole = True, known.whole or whole
+
+    def due(self, run_id: str) -> None:
+        """Know that the nudge is due."""
+        if run_id in self._known:
+            self._known[run_id].dirty |= self._known[run_id].news
+
     def expect(self, run_id: str, seconds: float = SOON) -> None:
         """Take a look in some seconds, unless an event has it taken before."""
         if run_id in self._known:
@@ -208,7 +218,11 @@ class Looking:
 
     async def _take(self, known: Known, run_id: str, *, urgent: bool) -> Run:
         seen = self._clock()
-        known.dirty, known.doubted = False, float("inf")  # what is nudged from here on is not in this look
+        known.dirty, known.news, known.doubted = (
+            False,
+            False,
+            float("inf"),
+        )  # what is nudged from here on is not in this look
         if known.whole:
             known.execution = await self._execution(known, run_id, urgent=urgent)
         run = await self._put_together(known, run_id, seen, urgent=urgent)
