@@ -91,7 +91,7 @@ def opened_clients(endpoints: dict[str, str], session: Any = aws_session) -> Cli
 
 
 def of(moto: str, service: str) -> Any:
-    return boto3.Session("AKID", "secret", region_name=REGION).client(service, endpoint_url=moto)
+    return aws_session().client(service, endpoint_url=moto)
 
 
 def a_way(moto: str) -> str:
