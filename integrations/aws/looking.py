@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from integrations.aws.answers import Answer
 from integrations.aws.events.envelopes import About
 from integrations.aws.known import ENDED, Known, conditional, explained, in_between, shows, states_of, still_so
 from integrations.aws.listings import Listings
-from integrations.aws.observing import Detail, Look, run_of
+from integrations.aws.observing import Fetch, Look, run_of
 from integrations.aws.pipelines import Pipelines, not_found
 from integrations.aws.refusals import NotLetIn, Throttled
 from integrations.aws.target import AwsTarget
@@ -45,9 +45,6 @@ _WHOLE_EVERY = 4
 """At the latest every so many polls the actions are looked at, even if the list of executions shows no change:
 when CodePipeline changes `lastUpdateTime` is not documented."""
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-Fetch = Callable[[AwsTarget, Sequence[Answer]], Awaitable[Mapping[str, Detail]]]
-"""Gives what the providers of these action executions know besides, by `actionExecutionId`."""
 
 
 class Looking:
@@ -98,9 +95,8 @@ class Looking:
 
     def stale(self, run_id: str, *, whole: bool = False) -> None:
         """Take the next look afresh: it may look different now."""
-        if run_id in self._known:
-            self._known[run_id].dirty = True
-            self._known[run_id].whole |= whole
+        if known := self._known.get(run_id):
+            known.dirty, known.whole = True, known.whole or whole
 
     def news(self, run_id: str, *, whole: bool) -> None:
         """Take a look once the nudge for an event is due."""
@@ -114,8 +110,7 @@ class Looking:
 
     def expect(self, run_id: str, seconds: float = SOON) -> None:
         """Take a look in some seconds, unless an event has it taken before."""
-        if run_id in self._known:
-            known = self._known[run_id]
+        if known := self._known.get(run_id):
             known.doubted = min(known.doubted, _time() + seconds)
             self._wake(run_id, seconds)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,10 @@ class Detail:
     gate: Gate | None = None
     plan: str | None = None
     """What a later action is going to do, for whoever is asked before it."""
+
+
+Fetch = Callable[[AwsTarget, Sequence[Answer]], Awaitable[Mapping[str, Detail]]]
+"""Gives what the providers of these action executions know besides, by `actionExecutionId`."""
 
 
 @dataclass(frozen=True, slots=True)
