@@ -58,24 +58,25 @@ class Notifier:
         async with self._parts.database.read() as c:
             logged = await events.after(c, await messages.position(c, LISTENER), limit=_AT_ONCE)
         for entry in logged:
-            await self._tell(entry)
-            async with self._parts.database.write() as c:
-                await messages.move(c, LISTENER, entry.position)
+            if await self._tell(entry) or entry is logged[-1]:
+                async with self._parts.database.write() as c:
+                    await messages.move(c, LISTENER, entry.position)
         return len(logged)
 
-    async def _tell(self, entry: LoggedEvent) -> None:
+    async def _tell(self, entry: LoggedEvent) -> bool:
+        """Tell whoever wants to hear of it; gives whether there was anybody to tell."""
         if not isinstance(entry.event, ReleaseFinished | GateOpened):
-            return
+            return False
         if self._parts.clock() - entry.at > TOO_OLD:
-            return
+            return False
         async with self._parts.database.read() as c:
             try:
                 release = await releases.get(c, entry.release_id)
             except NotFound:
-                return
+                return False
             addresses = await voices.addresses(c, release.requested_by)
         if not addresses or not self._worth_it(entry.event, release):
-            return
+            return False
         for address, locale in addresses:
             # A reference is public to whoever reads the skill's log, so it tells nothing of the account.
             own = hashlib.sha256(f"{address} {entry.position}".encode()).hexdigest()[:32]
@@ -88,6 +89,7 @@ class Notifier:
                     await voices.no_address(c, address)
             except NotSent as error:
                 _log.warning("A notification about %s is given up: %s", release.label, error)
+        return True
 
     def _worth_it(self, event: Event, release: Release) -> bool:
         try:

@@ -9,12 +9,13 @@ from datetime import timedelta
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy.event import listen
 
 from bot.core.commands import Verb, Voices
 from bot.core.errors import Refused
 from bot.core.model import Status
 from bot.core.voice import VoiceRule
-from bot.store import messages
+from bot.store import events, messages
 from bot.store.database import Database
 from bot.store.leases import Sole
 from bot.voice.notifying import Notifier
@@ -156,6 +157,17 @@ async def test_a_lost_answer_and_a_crash_before_the_cursor_moved_tell_nobody_twi
     async with echo.room.world.database.write() as c:
         await messages.move(c, "notifications", 0)
     assert len(await echo.tell()) == 1
+
+
+async def test_events_that_nobody_is_told_of_cost_one_write_together(echo: Echo) -> None:
+    await echo.room.world.at_gate("ana")
+    await echo.room.world.stop_watching()
+    async with echo.room.world.database.read() as c:
+        assert len(await events.after(c, 0)) > 3
+    commits: list[object] = []
+    listen(echo.room.world.database.engine.sync_engine, "commit", commits.append)
+    assert await echo.tell() == []
+    assert len(commits) == 1
 
 
 async def test_an_account_that_takes_nothing_any_more_is_not_asked_again(echo: Echo) -> None:
