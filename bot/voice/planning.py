@@ -139,7 +139,7 @@ async def _about(parts: Parts, command: Command, becomes: Release) -> Release | 
     if command.verb is Verb.PROMOTE and becomes.run_id:
         async with parts.database.read() as c:
             sharing = await releases.of_run(c, becomes.backend, becomes.run_id)
-        return sharing[0] if sharing else None
+        return next((each for each in sharing if not denied(parts, each.service, each.environment)), None)
     return None
 
 

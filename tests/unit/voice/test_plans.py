@@ -158,6 +158,13 @@ async def test_what_is_denied_is_no_choice_beside_what_may_be_stopped(sqlite: Da
         assert (await room.plan(BEN, Verb.STOP)).command.release == open_to_voice.id
 
 
+async def test_a_run_that_waits_is_not_called_by_its_release_where_that_is_denied(sqlite: Database) -> None:
+    async with open_room(sqlite, declared(staging=VoiceRule.DENY)) as room:
+        await room.world.ship("ben", "staging")
+        plan = await room.plan(ANA, Verb.DEPLOY, service="shop", environment="prod")
+        assert plan.command.verb is Verb.PROMOTE and plan.release is None
+
+
 async def test_read_lets_voice_ask_but_change_nothing(sqlite: Database) -> None:
     async with open_room(sqlite, declared(prod=VoiceRule.READ)) as room:
         await room.world.at_gate("ben")
