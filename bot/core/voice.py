@@ -46,8 +46,6 @@ class Voice(Frozen):
     """`context.System.person.personId`; None: Alexa did not recognise the voice."""
     level: int | None = None
     """`context.System.person.authenticationConfidenceLevel.level` of the raw request (the SDK's model drops it)."""
-    device: str | None = None
-    """`context.System.device.deviceId`."""
     locale: str = "en-US"
 
 
@@ -83,7 +81,6 @@ class Plan(Frozen):
     """Resolved: names the service, the environment, and the release, run or gate that it is about."""
     service: str
     environment: str
-    production: bool
     release: Release | None = None
     """The release that it is about, as it is now: the one to approve, reject, stop or retry; for a promotion the one
     whose run waits. None for a new release (deploy, roll back)."""

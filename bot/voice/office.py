@@ -10,6 +10,7 @@ from bot.core.model import Actor, Release, Surface
 from bot.core.vocabulary import Vocabulary
 from bot.core.voice import (
     CODE_SECONDS,
+    Factor,
     PairingCode,
     PinResult,
     PinWanted,
@@ -86,7 +87,10 @@ class VoiceOffice:
         async with parts.database.read() as c:
             before = await plans.by_key(c, key)
         if before is None:
-            before = await self._keep(known, actor, await planning.make(parts, actor, command), heard, key)
+            plan = await planning.make(parts, actor, command)
+            if plan.factor is Factor.PIN and known.identity.whole_account:
+                raise Refused("voice", say("voice.pin.account"))  # Alexa verifies a person, and that is not this voice
+            before = await self._keep(known, actor, plan, heard, key)
         if before.voice != known.identity.voice:
             raise Conflict(say("conflict.again"))
         return before.plan

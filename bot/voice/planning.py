@@ -52,13 +52,11 @@ async def make(parts: Parts, actor: Actor, command: Command) -> Plan:
     assert isinstance(answer, Release), "a promotion is never offered another one"
     becomes = answer
     release = await _about(parts, command, becomes)
-    environment = parts.catalogue.environment(becomes.service, becomes.environment)
     return Plan(
         id=parts.new_id(),
         command=_pinned(command, release, becomes),
         service=becomes.service,
         environment=becomes.environment,
-        production=environment.production,
         release=release,
         number=(release or becomes).number,
         becomes=becomes,

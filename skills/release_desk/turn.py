@@ -128,7 +128,6 @@ def read_turn(envelope: Mapping[str, Any]) -> Turn:
             account=user["userId"],
             person=person.get("personId"),
             level=(person.get("authenticationConfidenceLevel") or {}).get("level"),
-            device=device.get("deviceId"),
             locale=locale,
         ),
         language=LANGUAGE_OF.get(locale, "de" if locale.startswith("de") else "en"),

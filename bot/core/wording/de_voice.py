@@ -155,6 +155,7 @@ MESSAGES: dict[str, str] = {
     "voice.plan.failed": "Das wurde nicht getan: {why}",
     "voice.plan.changed": "Seit ich es vorgelesen habe, hat es sich geändert; nichts wurde getan. Bitte frage noch einmal.",
     "voice.pin.wrong": "Die PIN war nicht richtig; nichts wurde getan.",
+    "voice.pin.account": "Das braucht eine PIN für deine eigene Stimme, und die kennt Alexa nicht. Bringe sie Alexa in der Alexa-App bei, oder nimm Slack.",
     "voice.pin.unproved": "Alexa hat nicht bestätigt, dass du es bist; nichts wurde getan.",
     "voice.pin.not_set_up": "Dafür brauchst du deine Alexa-Stimm-PIN, und du hast noch keine. Richte sie in der Alexa-App ein, oder nimm Slack.",
     "refused.deployers": "Du darfst {service} nicht nach {environment} ausliefern.",

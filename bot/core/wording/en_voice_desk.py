@@ -33,6 +33,7 @@ MESSAGES: dict[str, str] = {
     "voice.plan.failed": "That was not done: {why}",
     "voice.plan.changed": "It has changed since I read it to you, so nothing was done. Please ask again.",
     "voice.pin.wrong": "The PIN was not right, so nothing was done.",
+    "voice.pin.account": "That needs a PIN for your own voice, which Alexa does not know. Teach it to Alexa in the Alexa app, or use Slack.",
     "voice.pin.unproved": "Alexa did not confirm that it is you, so nothing was done.",
     "voice.pin.not_set_up": "That needs your Alexa voice PIN, and you have none yet. Set one up in the Alexa app, or use Slack.",
     # said to whoever presses a number or types a code

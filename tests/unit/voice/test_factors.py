@@ -20,7 +20,7 @@ from bot.store.tables import PLANS
 from bot.voice import confirming
 from bot.voice.expiring import Expiry
 from bot.watcher.echo import Echo
-from tests.support.voice_world import ANA, BEN, Room, declared, open_room, voice_of
+from tests.support.voice_world import ANA, BEN, NOBODY, Room, declared, open_room, voice_of
 from tests.support.waiting import until
 
 ACHIEVED = PinResult(status="ACHIEVED")
@@ -306,6 +306,14 @@ async def test_only_a_pin_that_was_wrong_is_called_wrong(pin_room: Room, reason:
     with pytest.raises(Refused, match="did not confirm that it is you"):
         await pin_room.confirm(WITH_PIN, plan, pin=PinResult(status="NOT_ACHIEVED", reason=reason))
     assert await nothing_happened(pin_room)
+
+
+async def test_a_whole_account_has_no_pin_so_it_is_told_before_it_is_asked(sqlite: Database) -> None:
+    async with open_room(sqlite, declared(prod=VoiceRule.PIN, accounts=True)) as room:
+        await room.pair(NOBODY, "chi")
+        with pytest.raises(Refused, match="your own voice"):
+            await room.plan(NOBODY, Verb.DEPLOY, service="shop", environment="prod")
+        assert isinstance(await room.plan(NOBODY, Verb.DEPLOY, service="shop", environment="staging"), Plan)
 
 
 async def test_a_pin_before_the_yes_is_nothing(pin_room: Room) -> None:
