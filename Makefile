@@ -32,7 +32,7 @@ lint: dev ## check style, types and who imports whom
 test: lint ## check everything and run all tests (ARGS=... goes to pytest; CHROMIUM=... names a browser)
 	@SAYSO_CHROMIUM=$$(sh deploy/setup/browser.sh) || [ "$${CI:-}" != true ] || exit 1; \
 	export SAYSO_CHROMIUM; scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
-	$(BIN)/pytest --numprocesses auto --dist loadfile --basetemp "$$scratch/tests" $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --basetemp "$$scratch/tests" $(ARGS)
 
 bench: dev ## measure, each figure beside a baseline taken in the same run
 	@exec $(BIN)/python -m tests.bench $(ARGS)
