@@ -32,6 +32,8 @@ PATIENCE = timedelta(minutes=10)
 MOST_KEPT = 2000
 """Executions of actions whose details are kept."""
 MOST_LOG = 5_000_000
+_FEW = 3.0
+"""Calls that what an action tells at its end takes."""
 _BUILDS_AT_ONCE = 100
 """Builds that one BatchGetBuilds may ask for (API model)."""
 
@@ -106,9 +108,10 @@ class Details:
         due = kept is None or kept.status != row["status"] or (kept.until is not None and kept.until <= now)
         if row["status"] == "Failed":
             return due
-        # What goes well must not hold up the look while calls are scarce; a later look brings it.
+        # What goes well must not hold up the look while calls are scarce; a later look brings it, if there is one.
+        enough = self._clients.pace.plenty if row["status"] == "InProgress" else self._clients.pace.level >= _FEW
         young = row["status"] == "InProgress" and timedelta() <= now - row["startTime"] < YOUNG
-        return due and not young and self._clients.pace.plenty
+        return due and not young and enough
 
     async def _fetch(self, target: AwsTarget, row: Answer) -> None:
         place = target.place if _provider(row) == "EC2" else _place(target, row)  # the pipeline itself knows those
