@@ -14,7 +14,7 @@ from tests.bench.figures import Figure, Sizes, percentile
 from tests.bench.load import servers
 from tests.bench.served import APPROVAL, NOTHING, Served, declaration
 
-ANSWERS = 10
+ANSWERS = 20
 
 
 def measure(root: Path, sizes: Sizes) -> Iterator[Figure]:
