@@ -16,23 +16,24 @@ from bot.desk.parts import Parts
 from bot.store import intents, record
 from bot.store.intents import Arguments, Task
 
-_RETRYABLE = frozenset({Status.FAILED, Status.STOPPED, Status.UNKNOWN})
+RETRYABLE = frozenset({Status.FAILED, Status.STOPPED, Status.UNKNOWN})
+"""How a release has ended that may go on."""
 
 
 async def retry(desk: Parts, actor: Actor, command: Command, key: str) -> Accepted:
     """Ask to run the failed stage of an environment's newest release again, in the same run."""
     async with desk.change(key) as c:
-        release = await meant(c, command, fits=lambda each: each.status in _RETRYABLE, nothing=say("nothing.failed"))
+        release = await meant(c, command, fits=lambda each: each.status in RETRYABLE, nothing=say("nothing.failed"))
         rules = desk.catalogue.rules(release.service, release.environment)
         if rules.production and not (command.release or command.service):
             place = f"{release.service} {release.environment}"
             raise NotUnderstood(say("which.production", label=release.label, place=place))
         policy.may_deploy(actor, rules)
-        if release.active or release.status not in _RETRYABLE:
+        if release.active or release.status not in RETRYABLE:
             raise Conflict(say("conflict.not_failed", label=release.label, status=say(f"status.{release.status}")))
         await must_be_newest(c, release)
         run = release.run
-        failed = [stage for stage in scope(run, release.stage) if stage.status in _RETRYABLE] if run else []
+        failed = [stage for stage in scope(run, release.stage) if stage.status in RETRYABLE] if run else []
         if run is None or not failed:
             raise NotFound(say("nothing.to_retry", label=release.label), fix=say("nothing.to_retry.fix"))
         _must_be_seen(release, run, command)

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 from bot.core.commands import Command, Offered, Verb
 from bot.core.errors import NotFound, NotUnderstood, Refused
-from bot.core.model import Actor, Release, Status
+from bot.core.model import Actor, Release
 from bot.core.voice import PLAN_SECONDS, Factor, Plan, VoiceRule
 from bot.core.wording import names, say
 from bot.desk import finding
+from bot.desk.again import RETRYABLE
 from bot.desk.deciding import waits
 from bot.store import releases
 from bot.voice.parts import Parts
@@ -19,12 +20,11 @@ PLANNED = frozenset(
     {Verb.DEPLOY, Verb.PROMOTE, Verb.ROLLBACK, Verb.APPROVE, Verb.REJECT, Verb.STOP, Verb.RETRY},
 )
 """What may be changed by voice. Whatever else there is needs a look at a screen."""
-_ENDED_BADLY = frozenset({Status.FAILED, Status.STOPPED, Status.UNKNOWN})
 _ABOUT_ONE: Mapping[Verb, tuple[Callable[[Release], bool], str]] = {
     Verb.APPROVE: (waits, "nothing.waits"),
     Verb.REJECT: (waits, "nothing.waits"),
     Verb.STOP: (lambda release: release.active, "nothing.active"),
-    Verb.RETRY: (lambda release: release.status in _ENDED_BADLY, "nothing.failed"),
+    Verb.RETRY: (lambda release: release.status in RETRYABLE, "nothing.failed"),
 }
 """What is done to a release that there is: which may be meant, and what is said if none may."""
 
