@@ -24,9 +24,6 @@ from tests.support.faulty_proxy import FaultyProxy, faulty_proxy
 from tests.support.programs import Programs, running, wait_for
 from tests.support.small_service import APPROVAL, SmallServices, staged
 
-SECONDS_OF_A_STAGE = 4.0
-"""Long enough that the card's edits, of which the chat allows one in 1.5 s, don't wait for each other."""
-
 
 @dataclass
 class Wire:
@@ -76,11 +73,14 @@ def amazon_and_sayso(root: Path, services: SmallServices, *, events: bool) -> It
 
 
 def measure(root: Path, sizes: Sizes) -> Iterator[Figure]:
-    """Release one after the other, with events and without them; then let many wait at once, without events."""
+    """Release one after the other, with events and without them; then let many wait at once, without events.
+
+    A stage takes so long that the card's edits, of which the chat allows one in 1.5 s, don't wait for each other.
+    """
     ways = {"with events": True} | ({"by polling": False} if sizes.polled else {})
     for how, events in ways.items():
-        services = SmallServices(root / how / "services", build_seconds=SECONDS_OF_A_STAGE)
-        (services.repository / "hook.sh").write_text(f"sleep {SECONDS_OF_A_STAGE / 2}\n")
+        services = SmallServices(root / how / "services", build_seconds=sizes.stage_seconds)
+        (services.repository / "hook.sh").write_text(f"sleep {sizes.stage_seconds / 2}\n")
         services.commit("Take your time")
         with amazon_and_sayso(root / how, services, events=events) as (programs, wire):
             time.sleep(2.0)  # what a start makes it look for

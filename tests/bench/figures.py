@@ -27,13 +27,14 @@ class Sizes:
     steps: int = 100
     voice: int = 200
     releases: int = 4
+    stage_seconds: float = 4.0
     polled: int = 200
     polled_seconds: float = 120.0
 
 
 TINY = Sizes(
     acks=5, cards=1, crowd=3, pipelines=1, idle_seconds=0.2, approvals=2, finished=5, databases=("SQLite",), load=2,
-    waiting=3, wide=3, starts=1, stored=(0, 3), steps=2, voice=2, releases=1, polled=0,
+    waiting=3, wide=3, starts=1, stored=(0, 3), steps=2, voice=2, releases=1, polled=0, stage_seconds=0.2,
 )  # fmt: skip
 """Only shows that everything still runs."""
 
