@@ -39,7 +39,7 @@ MESSAGES: dict[str, str] = {
     "alexa.more": "{most} und {n} weitere",
     # what was understood, before anything changes
     "alexa.read.deploy": "{service} nach {environment}, als Release {number}.",
-    "alexa.read.deploy.build": "Was Release {build} von {service} enthielt, nach {environment}, als Release {number}.",
+    "alexa.read.deploy.build": "Was Release {build} von {service} enthält, nach {environment}, als Release {number}.",
     "alexa.read.promote": "Ein Lauf von {service} wartet schon vor {environment}. Ich würde genau diesen weitergehen lassen.",
     "alexa.read.promote.release": "{label} wartet schon vor {environment}. Ich würde genau dieses weitergehen lassen.",
     "alexa.read.promote.newer": "Ein neuerer Lauf kommt dahinter; er gehört nicht dazu.",

@@ -35,7 +35,7 @@ MESSAGES: dict[str, str] = {
     "alexa.more": "{most} and {n} more",
     # what was understood, before anything changes
     "alexa.read.deploy": "{service} to {environment}, as release {number}.",
-    "alexa.read.deploy.build": "What release {build} of {service} shipped, to {environment}, as release {number}.",
+    "alexa.read.deploy.build": "What release {build} of {service} contains, to {environment}, as release {number}.",
     "alexa.read.promote": "A run of {service} already waits before {environment}. I would let exactly that one go on.",
     "alexa.read.promote.release": "{label} already waits before {environment}. I would let exactly that one go on.",
     "alexa.read.promote.newer": "A newer run comes behind it, which is not part of this.",
@@ -105,7 +105,7 @@ MESSAGES: dict[str, str] = {
     "alexa.tests.which": "Whose tests? Say a service.",
     "alexa.where.none": "I know of no deployments.",
     "alexa.where.one": "{service} in {environment} runs release {number}.",
-    "alexa.where.unknown": "What {service} runs in {environment} I don't know.",
+    "alexa.where.unknown": "I don't know what {service} runs in {environment}.",
     "alexa.where.doubt": "But something began there later, so that may not be true any more.",
     "alexa.history.none": "I know of no releases.",
     "alexa.history.one": "{label} to {environment}, {status}.",
