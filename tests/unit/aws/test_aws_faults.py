@@ -95,6 +95,29 @@ async def test_an_outage_in_the_middle_is_said_once_and_its_end_once(shop: Shop,
     await world.when_status(release, Status.WAITING)
 
 
+@pytest.mark.parametrize("fault", [BROKEN, THROTTLED], ids=["region down", "throttled"])
+async def test_an_approval_while_aws_does_not_answer_is_carried_out_once_it_does(
+    shop: Shop, world: World, fault: Fault
+) -> None:
+    release = await world.deploy("ana", "prod")
+    run_id = await world.when_running(release, "Build")
+    for step in ("Build.Unit", "Build.Style", "Build.Package", "Staging.Deploy"):
+        shop.local.say(run_id, step)
+    await world.when_status(release, Status.WAITING)
+    shop.proxy.fault = lambda _: fault
+    tries = len(shop.proxy.seen)
+    await world.do("ben", Verb.APPROVE, release=release.id)
+    await until(lambda: _count(shop), lambda seen: seen > tries + 4)
+    assert (await world.desk.release(release.id)).active
+    shop.proxy.fault = lambda _: None
+    shop.local.say(run_id, "Production.Deploy")
+    ended = await world.when(release, lambda seen: seen.status.finished)
+    assert ended.status is Status.SUCCEEDED, ended.detail
+    looks_once(shop, run_id)
+    kinds = await world.kinds(release)
+    assert (kinds.count("gate_decided"), kinds.count("verb_failed")) == (1, 0)
+
+
 async def _count(shop: Shop) -> int:
     return len(shop.proxy.seen)
 
