@@ -240,8 +240,8 @@ async def test_a_store_that_hangs_is_given_up_and_known_keys_still_work(
     async def hang(_: asyncio.StreamWriter) -> None:
         await asyncio.sleep(5)
 
-    monkeypatch.setattr(chains, "SECONDS", 0.2)
     await world.asks()
+    monkeypatch.setattr(chains, "SECONDS", 0.2)
     url = "https://s3.amazonaws.com/echo.api/hangs.pem"
     world.pages["/echo.api/hangs.pem"] = hang
     with pytest.raises(ChainUnreachable):
