@@ -20,10 +20,12 @@ _CODES = (
      ErrorCode.PERMISSION),
     (re.compile(r"[Nn]ot found|does not appear to be a git repository"), ErrorCode.CONFIGURATION),
     (re.compile(r"Could not resolve host|unable to (?:access|connect|look up)|Connection (?:refused|closed|reset)|"
-                r"timed out|early EOF|hung up|Could not read from remote|error: 5\d\d\b|No space left"),
+                r"timed out|Broken pipe|early EOF|hung up|Could not read from remote|error: 5\d\d\b|No space left"),
      ErrorCode.SYSTEM_UNAVAILABLE),
 )  # fmt: skip
 """In git's own English (`LC_ALL=C`): what its errors mean; all others lie in what it was asked for."""
+
+_CLOSED = "fatal: Connection closed by the other side"
 
 
 class GitFailed(Exception):
@@ -67,6 +69,8 @@ class Git:
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
             raise
+        if process.returncode == -signal.SIGPIPE and not err:
+            raise GitFailed(_CLOSED)  # it wrote to a host that had gone, and dies of that without a word
         if process.returncode:
             raise GitFailed(err.decode("utf-8", "replace"))
         return out.decode("utf-8", "replace")
