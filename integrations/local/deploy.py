@@ -65,7 +65,7 @@ class CodeDeployRunner:
         try:
             return await self._perform(attempt, work, story, interrupted=interrupted)
         except asyncio.CancelledError:
-            await work.cancelled()
+            await work.cancelled(story)
             if not attempt.leaving():
                 await story.end_hook(work)
                 await asyncio.to_thread(story.keep)

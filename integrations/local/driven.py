@@ -144,8 +144,11 @@ class Driven:
             self.process.alive()  # buries it
         return ended
 
-    async def cancelled(self) -> None:
-        """End the attempt's processes, unless it is only the server that leaves: then they go on without it."""
+    async def cancelled(self, story: Story | None = None) -> None:
+        """End the attempt's processes, unless it is only the server that leaves: then they go on without it.
+
+        `story` hears the rest of the journal before that goes.
+        """
         if self.attempt.leaving():
             if self.process is not None:
                 self.process.leave()
@@ -153,6 +156,9 @@ class Driven:
         await self.end()
         if self.log is not None:
             await asyncio.to_thread(self.log.pump, last=True)
+        if story is not None:
+            for event in await asyncio.to_thread(self.events):
+                story.read(event)
         await asyncio.to_thread(self.remove_traces)
 
     @contextlib.asynccontextmanager
