@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -23,7 +25,8 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     yield made
     left = marked(MARK, lambda value: value.startswith(made.id))
     for process in left:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     assert not left
 
 

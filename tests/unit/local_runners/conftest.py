@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -106,4 +107,5 @@ def bench(tmp_path: Path) -> Any:
     made = Bench(tmp_path, f"test-{os.getpid()}-{tmp_path.name}-{tmp_path.parent.name}")
     yield made
     for process in made.processes():
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
