@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -92,7 +93,8 @@ async def place(migrated_url: str, tmp_path: Path) -> AsyncIterator[Place]:
     made = Place(tmp_path, migrated_url, LocalWorld(tmp_path / "world"))
     yield made
     for process in made.left_behind():
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 async def when(backend: LocalBackend, place: Place, run_id: str, holds: Callable[[Run], object]) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from integrations.local.actions import Outcome, Result
@@ -470,7 +472,8 @@ async def test_a_build_that_vanished_with_the_server_is_interrupted(bench: Any) 
     server.send_signal(signal.SIGKILL)
     server.wait()
     for process in bench.processes():
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     await bench.until(lambda: not bench.processes())
     result = await runner(bench).perform(bench.attempt({"Code": source}), interrupted=True)
     assert result.outcome is Outcome.INTERRUPTED

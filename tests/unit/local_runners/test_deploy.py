@@ -389,7 +389,8 @@ async def test_a_deployment_that_vanished_is_interrupted_and_says_where_it_was(b
     server.send_signal(signal.SIGKILL)
     server.wait()
     for process in marked("SAYSO_ATTEMPT", lambda value: value.startswith(bench.id)):
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     await bench.until(lambda: not marked("SAYSO_ATTEMPT", lambda value: value.startswith(bench.id)))
     result = await runner(bench).perform(attempt(bench, bundle), interrupted=True)
     assert result.outcome is Outcome.INTERRUPTED
