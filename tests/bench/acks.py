@@ -4,46 +4,22 @@ from __future__ import annotations
 
 import http.client
 import math
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode
 
-import httpx
 import psutil
 
-from bot.cli.doors import free_port
 from integrations.playground.signing import signature_headers
+from tests.bench.bare import bare
 from tests.bench.figures import Figure, Sizes, percentile
 from tests.support.programs import SLACK, Programs, running, wait_for
 from tests.support.small_service import APPROVAL, CHANNEL, SmallServices, staged
 
 BARE = "bare Bolt"
 SERVICES = 30
-
-
-@contextmanager
-def bare_bolt() -> Iterator[tuple[int, psutil.Process]]:
-    """Run the bare app; gives its port and process."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.bare_bolt", str(port)])
-    try:
-        wait_for(lambda: _answers(port), "the bare app answers")
-        yield port, psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code > 0
-    except httpx.TransportError:
-        return False
 
 
 class Caller:
@@ -87,7 +63,7 @@ def measure(root: Path, sizes: Sizes) -> Iterator[Figure]:
         (services.root / f"{name}.json").unlink()
     with (
         running(services) as programs,
-        bare_bolt() as (port, _),
+        bare("bare_bolt") as (port, _),
         Caller(programs.port) as sayso,
         Caller(port) as baseline,
     ):
@@ -115,11 +91,11 @@ def measure(root: Path, sizes: Sizes) -> Iterator[Figure]:
 
 def _at_rest(root: Path, sizes: Sizes) -> Iterator[Figure]:
     """Measure a server that has carried out a release and waits for the next."""
-    with running(SmallServices(root / "rest")) as programs, bare_bolt() as (_, bare):
+    with running(SmallServices(root / "rest")) as programs, bare("bare_bolt") as (_, bolt):
         _one_release(programs)
         assert programs.server is not None
         server = psutil.Process(programs.server.pid)
-        both = (server, bare)
+        both = (server, bolt)
         time.sleep(min(3.0, sizes.idle_seconds))
         for process in both:
             process.cpu_percent()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -12,7 +11,6 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -24,8 +22,9 @@ from integrations.playground.echo.amazon import Endpoint
 from integrations.playground.echo.envelope import Person, Sender, Session, envelope
 from integrations.playground.echo.keys import Keys, open_keys
 from skills.release_desk import relay
+from tests.bench.bare import bare
 from tests.bench.figures import Figure, Sizes, percentile
-from tests.support.programs import Programs, running, wait_for
+from tests.support.programs import Programs, running
 from tests.support.small_service import SmallServices
 
 BARE = "bare ask-sdk skill"
@@ -77,7 +76,7 @@ def measure(root: Path, sizes: Sizes) -> Iterator[Figure]:
     }  # fmt: skip
     with (
         running(services, **skill) as programs,
-        bare_skill(skill) as port,
+        bare("bare_skill", **skill) as (port, _),
         Caller(programs.port, keys) as sayso,
         Caller(port, keys) as baseline,
     ):
@@ -125,23 +124,3 @@ def _imported(what: str, folder: Path) -> float:
         [sys.executable, "-c", IMPORT.format(what=what)], cwd=folder, capture_output=True, text=True, check=True
     )
     return float(done.stdout)
-
-
-@contextmanager
-def bare_skill(skill: Mapping[str, str]) -> Iterator[int]:
-    """Run the bare skill with the settings of the server; gives its port."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "tests.bench.bare_skill", str(port)], env={**os.environ, **skill})
-    try:
-        wait_for(lambda: _answers(port), "the bare skill answers")
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _answers(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code > 0
-    except httpx.TransportError:
-        return False
