@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from bot.catalogue.tables import NotifyEvent
 from bot.core.errors import NotFound
-from bot.core.model import Frozen
+from bot.core.model import Frozen, Release, ReleaseKind
 from bot.core.policy import Rules
 from bot.core.vocabulary import Names, Vocabulary, listed
 from bot.core.voice import VoiceRule
@@ -194,6 +194,15 @@ class Catalogue(Frozen):
             if name
         }
         return next((of[name.casefold()] for name in names if name.casefold() in of), None)
+
+    def behind(self, release: Release) -> frozenset[str]:
+        """Give everybody behind a release; perhaps who started its run was nobody of the catalogue when it began.
+
+        What Sayso started itself, it did with its own accounts: that says nothing of a person.
+        """
+        outside = release.kind in {ReleaseKind.ADOPTED, ReleaseKind.PROMOTE}
+        starter = self.person_known_as(release.run.started_by) if outside and release.run else None
+        return release.behind | {starter} if starter else release.behind
 
     def name_of(self, person: str) -> str:
         """Give a person's name; an unknown key is its own name."""

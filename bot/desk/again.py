@@ -57,7 +57,7 @@ async def override(desk: Parts, actor: Actor, command: Command, key: str) -> Acc
         if rules.production and not (command.release or command.service):
             place = f"{release.service} {release.environment}"
             raise NotUnderstood(say("override.production", label=release.label, place=place))
-        policy.may_override(actor, rules, release.behind)
+        policy.may_override(actor, rules, desk.catalogue.behind(release))
         run, stage = release.run, _held(release)
         if run is None or stage is None or stage.held is None:
             raise Conflict(say("conflict.not_held", label=release.label, status=say(f"status.{release.status}")))

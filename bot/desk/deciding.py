@@ -30,7 +30,7 @@ async def decide(desk: Parts, actor: Actor, command: Command, key: str) -> Accep
             raise Conflict(settled)
         if release.stopped_by:
             raise Conflict(_is_stopping(desk, release, release.stopped_by))
-        policy.may_decide(actor, rules, release.behind, given)
+        policy.may_decide(actor, rules, desk.catalogue.behind(release), given)
         decision = Decision(approved=approved, by=actor.person, comment=command.reason, at=now)
         given = (*given, decision)
         after = release.model_copy(
@@ -134,7 +134,7 @@ def may_decide_now(desk: Parts, actor: Actor, release: Release) -> bool:
         given = _given(release, gate)
         if release.stopped_by or _settled(desk, release, given):
             return False
-        policy.may_decide(actor, rules, release.behind, given)
+        policy.may_decide(actor, rules, desk.catalogue.behind(release), given)
     except SaysoError:
         return False
     return True

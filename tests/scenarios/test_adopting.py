@@ -93,9 +93,9 @@ async def test_a_stray_run_becomes_a_release_of_its_first_environment(database: 
         assert kinds[-1] == "release_finished"
 
 
-def pushed_by_ana() -> Catalogue:
+def pushed_by_ana(declared: Catalogue | None = None) -> Catalogue:
     """Give a catalogue that knows Ana's accounts."""
-    declared = catalogue()
+    declared = declared or catalogue()
     ana = declared.people["ana"].model_copy(update={"email": "ana@example.com", "logins": ("github:Ana-R",)})
     return declared.model_copy(update={"people": {**declared.people, "ana": ana}})
 
@@ -141,6 +141,30 @@ async def test_whoever_pushed_may_not_approve_it_even_if_the_catalogue_learns_la
             offer = await world.do(person, Verb.DEPLOY, service="shop", environment="prod")
             assert isinstance(offer, Offered)
             assert (offer.started_by, offer.may_approve) == ("ana", may)
+
+
+async def test_whoever_pushed_may_not_approve_it_even_if_the_catalogue_learns_at_its_gate_who_that_was(
+    database: Database,
+) -> None:
+    declared = catalogue(approvers=frozenset({"ana", "ben"}))
+    async with open_world(database, declared) as world:
+        await look(world)
+        run_id = await stray(world, "t1", started_by=("github:ana-r",))
+        await look(world)
+        (release,) = await all_of(world)
+        await world.when_running(release, "Build")
+        world.backend.end(run_id, "Build", "Unit")
+        world.backend.end(run_id, "Staging", "Deploy")
+        await world.when_status(release, Status.SUCCEEDED)
+        offer = await world.do("chi", Verb.DEPLOY, service="shop", environment="prod")
+        assert isinstance(offer, Offered)
+        said = {"service": "shop", "environment": "prod", "run_id": run_id, "gate": offer.gate}
+        promoted = await world.do("chi", Verb.PROMOTE, **said)
+        assert isinstance(promoted, Accepted)
+        world.catalogue = pushed_by_ana(declared)
+        with pytest.raises(Refused, match="You asked for this release"):
+            await world.do("ana", Verb.APPROVE, release=promoted.release.id)
+        await world.do("ben", Verb.APPROVE, release=promoted.release.id)
 
 
 async def test_a_push_by_nobody_of_the_catalogue_says_so_on_its_card(database: Database) -> None:
