@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -110,14 +110,22 @@ async def _clear(engine: Engine) -> None:
         async with engine.database.read() as c:
             there = set(await c.scalars(sa.select(EXECUTIONS.c.id).where(EXECUTIONS.c.id.in_(some))))
         for name in set(some) - there:
-            await asyncio.to_thread(remove, runs / name)
+            await _try(remove, runs / name)
     store = ArtifactStore(engine.data / "artifacts")
     stale = await asyncio.to_thread(lambda: [n for f in _folders(store.root) for n in _stale(f, fresh)])
     for some in _parts([name for name in stale if len(name) == 64]):
         async with engine.database.read() as c:
             used = set(await c.scalars(sa.select(ARTIFACTS.c.digest).where(ARTIFACTS.c.digest.in_(some)).distinct()))
         for digest in set(some) - used:
-            await asyncio.to_thread(store.drop, digest, fresh)
+            await _try(store.drop, digest, fresh)
+
+
+async def _try(step: Callable[..., None], *what: object) -> None:
+    """Remove something; what can't be (a build may leave anything behind) does not keep the rest from going."""
+    try:
+        await asyncio.to_thread(step, *what)
+    except OSError as error:
+        _log.warning("what is no longer needed can't be removed: %s", error)
 
 
 def _folders(root: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -173,3 +174,24 @@ async def test_a_recorded_delivery_starts_nothing_even_after_its_execution_is_fo
     assert await forget(world, 30) == 1
     assert await starter.was_used(target, "hook-old")
     assert not await starter.was_used(target, "hook-new")
+
+
+async def test_a_folder_that_cannot_be_removed_keeps_no_other_from_going(
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = {await world.run("one"), await world.run("two")}
+    await world.backend.codepipeline.delete_pipeline("shop")
+    world.clock.ahead = timedelta(days=40)
+    first = next(iter((world.data / "runs").iterdir())).name
+    removing = shutil.rmtree
+
+    def refused(path: Path, *args: Any, **more: Any) -> None:
+        if Path(path).name == first:
+            raise PermissionError(13, "Permission denied", str(path))
+        removing(path, *args, **more)
+
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    assert await forget(world, 30) == 2
+    assert first in old
+    assert (world.folders(), world.artifacts()) == ({first}, set())
+    assert first in caplog.text
