@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bot.core.errors import BackendError, NotFound
+from bot.core.errors import BackendError, Conflict, NotFound
 from bot.core.model import Decision, HeldBy, Release, Run
 from bot.core.ports import Capability, Nudge, RetryScope
 from bot.core.wording import say
@@ -69,9 +69,14 @@ class AwsBackend:
 
     async def decide(self, target: BaseModel, run_id: str, gate: str, decision: Decision) -> None:
         """Answer a manual approval."""
-        self._looking.known(_aws(target), run_id)
-        await self._verbs.decide(_aws(target), run_id, gate, decision)
-        self._looking.expect(run_id, SOON if self._looking.hears(_aws(target).pipeline) else AT_ONCE)
+        aws = _aws(target)
+        self._looking.known(aws, run_id)
+        try:
+            await self._verbs.decide(aws, run_id, gate, decision)
+        except Conflict:  # what is shown is not how it stands
+            self.nudge(run_id, whole=True)
+            raise
+        self._looking.expect(run_id, SOON if self._looking.hears(aws) else AT_ONCE)
 
     async def stop(self, target: BaseModel, run_id: str, reason: str, *, abandon: bool = False) -> None:
         """Stop an execution; with `abandon` its actions are marked so, while their providers may go on."""

@@ -41,6 +41,8 @@ class Known:
     """From when on it has to be looked at, unless an event had it looked at before."""
     error: BackendError | None = None
     """Why the last look failed."""
+    throttled: float = float("inf")
+    """Since when looks are refused for there being too many calls."""
     dirty: bool = True
     news: bool = False
     """An event came, and others of the same step may follow: it is looked at when its nudge is due."""

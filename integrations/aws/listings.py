@@ -25,6 +25,8 @@ class Listing:
     def __init__(self) -> None:
         self.at = float("-inf")
         self.outdated = True
+        self.heard = False
+        """Whether events of the pipeline come."""
         self.rows: Sequence[dict[str, Any]] = ()
         self.prints: Mapping[str, Print] = {}
         self.lock = asyncio.Lock()
@@ -52,7 +54,11 @@ class Listings:
             asked = self._clock()
             if listing.outdated or asked - listing.at >= age:
                 listing.outdated = False  # what is noted from here on is not in this list
-                listing.rows = await self._pipelines.executions(target)
+                try:
+                    listing.rows = await self._pipelines.executions(target)
+                except BaseException:
+                    listing.outdated = True
+                    raise
                 listing.prints = {each["pipelineExecutionId"]: print_of(each) for each in listing.rows}
                 listing.at = asked
         return listing
@@ -62,3 +68,8 @@ class Listings:
         for (_, name), listing in self._kept.items():
             if name == pipeline:
                 listing.outdated = True
+
+    def deaf(self) -> None:
+        """Know of no pipeline that its events come."""
+        for listing in self._kept.values():
+            listing.heard = False

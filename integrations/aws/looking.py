@@ -36,7 +36,7 @@ AT_ONCE = 1.0
 BETWEEN = 2.0
 """Seconds that an execution may take from one action to the next before that is asked after."""
 STALE = 120.0
-"""Seconds for which throttling is met with what is known; after them it is said that AWS does not answer."""
+"""Seconds of throttling that are met with what is known; after them it is said that AWS does not answer."""
 _CALLS_A_LOOK = 2
 _ACTIVE_FOR = 90.0
 """Seconds since somebody asked for it that a run counts as active."""
@@ -65,7 +65,6 @@ class Looking:
         self.poll, self._rarely = poll, rarely
         self._pace = pipelines.clients.pace
         self._known: OrderedDict[str, Known] = OrderedDict()
-        self._heard: set[str] = set()
         self.listings = Listings(pipelines, _time)
 
     def known(self, target: AwsTarget, run_id: str) -> Known:
@@ -115,25 +114,25 @@ class Looking:
             self._wake(run_id, seconds)
 
     def hear(self, run_id: str, about: About) -> bool:
-        """Note that events of this pipeline come; tell whether this one has news of the run."""
-        if about.pipeline:
-            self._heard.add(about.pipeline)
+        """Note that events of the run's pipeline come; tell whether this one has news of the run."""
         known = self._known.get(run_id)
         if known is None:
             self.listings.forget(about.pipeline)
             return True
+        if about.pipeline:
+            self.listings.kept(known.target).heard = True
         if known.run is None or known.dirty:
             return True
         first = known.looked == known.changed and not known.states and about.state == "STARTED"
         return not first and not shows(known.run, about)
 
-    def hears(self, pipeline: str) -> bool:
-        """Tell whether events of this pipeline come."""
-        return pipeline in self._heard
+    def hears(self, target: AwsTarget) -> bool:
+        """Tell whether events of this pipeline come: only those of a run tell which of several of this name it is."""
+        return self.listings.kept(target).heard
 
     def deaf(self) -> None:
         """Know that events don't come any more."""
-        self._heard.clear()
+        self.listings.deaf()
 
     def newest(self, run_id: str) -> Run | None:
         """Give the newest look at a run, if there is one."""
@@ -141,7 +140,7 @@ class Looking:
 
     async def recent(self, target: AwsTarget) -> Sequence[dict[str, Any]]:
         """List the newest executions; while events come, or calls are scarce, as they were listed a while ago."""
-        age = self._rarely if self.hears(target.pipeline) else 0.0
+        age = self._rarely if self.hears(target) else 0.0
         if not self._pace.plenty:
             age = max(age, len(self.listings) * _CALLS_A_LOOK / self._pace.rate)
         return (await self.listings.newest(target, age)).rows
@@ -151,6 +150,7 @@ class Looking:
         known = self.known(target, run_id)
         known.wanted = _time()
         async with known.lock:
+            states, untold = known.states, bool(known.states) and not (fresh or known.dirty or known.news)
             known.dirty |= known.doubted <= _time()
             if fresh:
                 known.dirty = known.whole = True
@@ -161,8 +161,8 @@ class Looking:
             try:
                 run = await self._take(known, run_id, urgent=fresh or (known.dirty and known.error is None))
             except Throttled:
-                known.dirty = True
-                if known.run is None or fresh or _time() - known.looked > STALE:
+                known.dirty, known.throttled = True, min(known.throttled, _time())
+                if known.run is None or fresh or _time() - known.throttled > STALE:
                     raise
                 return known.run
             except BackendError as error:
@@ -173,7 +173,9 @@ class Looking:
                     log.warning("%s can't be looked at: %s", target.pipeline, error)
                 known.error = away if isinstance(away, BackendUnavailable) else None
                 raise away from error
-            known.error = None
+            known.error, known.throttled = None, float("inf")
+            if untold and known.states != states:  # an event of that is late or lost
+                self.listings.kept(known.target).heard = False
             return run
 
     async def _due(self, known: Known, run_id: str) -> bool:
@@ -191,7 +193,10 @@ class Looking:
             if self._pace.plenty or known.whole:
                 return True
             if not listed:
-                listing = await self.listings.newest(known.target, every)
+                try:
+                    listing = await self.listings.newest(known.target, every)
+                except BackendError:
+                    return True  # the look itself tells whether AWS is away
         elif not listed:
             return False
         changed = known.print != listing.prints.get(run_id, ())
@@ -208,16 +213,12 @@ class Looking:
             if now - each.wanted < _ACTIVE_FOR and not (each.run and each.run.status.finished)
         }
         quiet = min(QUIET, (now - known.changed) / 10) if known.changed > 0 else 0.0
-        often = max(self.poll, self._rarely if self.hears(known.target.pipeline) else quiet)
+        often = max(self.poll, self._rarely if self.hears(known.target) else quiet)
         return max(often, len(active) * _CALLS_A_LOOK / self._pace.rate)
 
     async def _take(self, known: Known, run_id: str, *, urgent: bool) -> Run:
         seen = self._clock()
-        known.dirty, known.news, known.doubted = (
-            False,
-            False,
-            float("inf"),
-        )  # what is nudged from here on is not in this look
+        known.looking()
         if known.whole:
             known.execution = await self._execution(known, run_id, urgent=urgent)
         run = await self._put_together(known, run_id, seen, urgent=urgent)
