@@ -160,6 +160,8 @@ async def roll_back(
     )
     async with engine.database.write() as c:
         await pipelines.lock_or_add(c, Home(file, past.base, settings, FILE), past.pipeline, engine.clock())
+        if await c.scalar(sa.select(e.id).where(e.id == to)) is None:  # it was old, and has just been forgotten
+            raise PipelineExecutionNotFound(f"This pipeline has no run {to} to go back to.")
         execution_id, effects = await engine.begin(c, replace(wish, settings=settings))
     await engine.follow(effects)
     return execution_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -195,3 +196,22 @@ async def test_a_folder_that_cannot_be_removed_keeps_no_other_from_going(
     assert first in old
     assert (world.folders(), world.artifacts()) == ({first}, set())
     assert first in caplog.text
+
+
+async def test_what_is_forgotten_just_before_a_rollback_begins_is_not_gone_back_to(world: World) -> None:
+    old, _, _ = [await world.run(what) for what in ("one", "two", "three")]
+    world.clock.ahead = timedelta(days=40)
+    writing = world.backend.engine.database._writing  # type: ignore[attr-defined]
+
+    async def queued() -> int:
+        return len(writing._waiters or ())
+
+    async with world.backend.engine.database.write():
+        forgetting = asyncio.create_task(forget(world, 30))
+        await until(queued, lambda n: n == 1)
+        back = asyncio.create_task(world.backend.codepipeline.rollback_stage("shop", "Build", old))
+        await until(queued, lambda n: n == 2)
+    with pytest.raises(RunNotFound):
+        await back
+    await forgetting
+    assert old not in await world.left()
