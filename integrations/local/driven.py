@@ -139,6 +139,8 @@ class Driven:
     async def end(self, grace: float = GRACE) -> int:
         """End every process of the attempt; gives how many there were."""
         leader = self.process.identity if self.process is not None else None
+        if leader is not None and (leader.host, leader.boot) != (self._host.name, self._host.boot):
+            leader = None  # its session's number may be another one's here and now
         ended = await end(lambda: of_attempt(self.attempt.id, leader), grace)
         if self.process is not None:
             self.process.alive()  # buries it

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import subprocess
 from dataclasses import replace
 from typing import Any
 
+import psutil
 import pytest
 
+from integrations.local.driven import Driven
 from integrations.local.ending import end, of_attempt
 from integrations.local.host import Host
 from integrations.local.processes import MARK, Detached, Lost, clean_environment, started_at
@@ -143,3 +147,27 @@ def test_children_see_nothing_secret_of_ours() -> None:
         "SLACK_BOT_TOKEN": "x", "SAYSO_API_TOKENS": "x", "AWS_SECRET_ACCESS_KEY": "x", "PYTHONPATH": "/x",
     }  # fmt: skip
     assert set(clean_environment(ours)) == {"PATH", "LC_ALL", "https_proxy"}
+
+
+@pytest.mark.parametrize(("boot", "ends"), [("this", 1), ("an earlier one", 0)])
+async def test_a_session_is_the_attempts_only_in_the_boot_that_it_was_opened_in(
+    bench: Any, boot: str, ends: int
+) -> None:
+    leader = subprocess.Popen(
+        ["/bin/sh", "-c", "sleep 600 & echo $!"], stdout=subprocess.PIPE, start_new_session=True, text=True
+    )
+    assert leader.stdout is not None
+    daemon = psutil.Process(int(leader.stdout.readline()))
+    leader.stdout.close()
+    leader.wait()
+    work = Driven(bench.attempt({}), replace(bench.host, boot="this"), ())
+    (work.folder / "process").mkdir(parents=True)
+    (work.folder / "process" / "process.json").write_text(json.dumps([bench.host.name, boot, leader.pid, 1.0]))
+    for name, text in (("process/exit", "0"), ("plan.json", "{}"), ("log-begins", "0"), ("raw.log", "")):
+        (work.folder / name).write_text(text)
+    try:
+        assert work.find()
+        assert await work.end(0) == ends
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            daemon.kill()
