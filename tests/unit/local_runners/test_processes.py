@@ -153,7 +153,7 @@ def test_children_see_nothing_secret_of_ours() -> None:
 async def test_a_session_is_the_attempts_only_in_the_boot_that_it_was_opened_in(
     bench: Any, boot: str, ends: int
 ) -> None:
-    leader = subprocess.Popen(
+    leader = subprocess.Popen(  # noqa: ASYNC220
         ["/bin/sh", "-c", "sleep 600 & echo $!"], stdout=subprocess.PIPE, start_new_session=True, text=True
     )
     assert leader.stdout is not None
