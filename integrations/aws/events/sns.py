@@ -28,6 +28,7 @@ OLDEST = timedelta(hours=1)
 """SNS tries again for about that long; what is older was recorded by somebody, or says nothing new any more."""
 EARLIEST = timedelta(minutes=5)
 _HOST = re.compile(r"sns\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+_CERTIFICATE = re.compile(r"/SimpleNotificationService-\w+\.pem")
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 - SNS's version 1
 
 
@@ -80,7 +81,7 @@ def expect(message: Message, topics: frozenset[str], now: datetime) -> None:
         raise Unauthenticated("The message is too old, or from the future.")
     if message["SignatureVersion"] not in _HASHES:
         raise Unauthenticated("The message has no signature of a known version.")
-    if not _is_sns(message["SigningCertURL"], message["TopicArn"]) or not message["SigningCertURL"].endswith(".pem"):
+    if not _is_certificate(message["SigningCertURL"], message["TopicArn"]):
         raise Unauthenticated("The message names a certificate that is not SNS's.")
     if message.kind is Kind.SUBSCRIPTION and not _is_sns(message["SubscribeURL"], message["TopicArn"]):
         raise Unauthenticated("The message names an address that is not SNS's.")
@@ -103,6 +104,17 @@ def signed_text(message: Message) -> bytes:
     """Give what SNS signs: name and value of some fields, each on a line."""
     lines = (f"{name}\n{message[name]}\n" for name in _SIGNED[message.kind] if name in message.fields)
     return "".join(lines).encode()
+
+
+def _is_certificate(url: str, topic: str) -> bool:
+    """Tell whether an address is that of one of SNS's certificates.
+
+    Its host is not enough: other addresses there are calls, and some of their answers hold what their caller chose.
+    """
+    if not _is_sns(url, topic):
+        return False
+    parts = urlsplit(url)
+    return _CERTIFICATE.fullmatch(parts.path) is not None and not parts.query and not parts.fragment
 
 
 def _is_sns(url: str, topic: str) -> bool:
