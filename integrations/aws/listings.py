@@ -10,6 +10,10 @@ from integrations.aws.answers import Answer
 from integrations.aws.pipelines import Pipelines
 from integrations.aws.target import AwsTarget, Place
 
+DOUBT = 600.0
+"""Seconds for which events of a pipeline are not relied on after one that did not come: they may be lost, or be read by
+another server."""
+
 Print = tuple[Any, ...]
 """How the list shows an execution; if it changes, so has the execution."""
 
@@ -27,6 +31,8 @@ class Listing:
         self.outdated = True
         self.heard = False
         """Whether events of the pipeline come."""
+        self.missed = float("-inf")
+        """When a change was seen that no event had told."""
         self.rows: Sequence[dict[str, Any]] = ()
         self.prints: Mapping[str, Print] = {}
         self.lock = asyncio.Lock()
@@ -68,6 +74,11 @@ class Listings:
         for (_, name), listing in self._kept.items():
             if name == pipeline:
                 listing.outdated = True
+
+    def hears(self, target: AwsTarget) -> bool:
+        """Tell whether events of the pipeline come, and may be relied on."""
+        listing = self.kept(target)
+        return listing.heard and self._clock() - listing.missed > DOUBT
 
     def deaf(self) -> None:
         """Know of no pipeline that its events come."""

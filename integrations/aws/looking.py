@@ -128,7 +128,7 @@ class Looking:
 
     def hears(self, target: AwsTarget) -> bool:
         """Tell whether events of this pipeline come: only those of a run tell which of several of this name it is."""
-        return self.listings.kept(target).heard
+        return self.listings.hears(target)
 
     def deaf(self) -> None:
         """Know that events don't come any more."""
@@ -150,8 +150,8 @@ class Looking:
         known = self.known(target, run_id)
         known.wanted = _time()
         async with known.lock:
-            states, untold = known.states, bool(known.states) and not (fresh or known.dirty or known.news)
             known.dirty |= known.doubted <= _time()
+            states, untold = known.states, bool(known.states) and not (fresh or known.dirty or known.news)
             if fresh:
                 known.dirty = known.whole = True
             elif known.error is not None and self._pace.level < _CALLS_A_LOOK:
@@ -174,8 +174,8 @@ class Looking:
                 known.error = away if isinstance(away, BackendUnavailable) else None
                 raise away from error
             known.error, known.throttled = None, float("inf")
-            if untold and known.states != states:  # an event of that is late or lost
-                self.listings.kept(known.target).heard = False
+            if untold and known.states != states:  # no event had told that
+                self.listings.kept(known.target).missed = _time()
             return run
 
     async def _due(self, known: Known, run_id: str) -> bool:
