@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,8 @@ def event_queue() -> Iterator[EventQueue]:
     endpoint = "http://{}:{}".format(*server.get_host_and_port())
     sqs = boto3.client("sqs", region_name=REGION, endpoint_url=endpoint, aws_access_key_id=KEY_ID,
                        aws_secret_access_key=SECRET)  # fmt: skip
-    url = sqs.create_queue(QueueName="changes")["QueueUrl"]
+    # A name of its own: moto keeps its queues, with what is left in them, for all servers of a process.
+    url = sqs.create_queue(QueueName=f"changes-{uuid.uuid4().hex}")["QueueUrl"]
     loud = logging.getLogger("werkzeug")
     before = loud.level
     loud.setLevel(logging.WARNING)  # it would note every request
