@@ -20,7 +20,7 @@ from bot.deliver.telling import Style
 from bot.signals import Signal
 from bot.slack.cards.card import draw
 from bot.slack.cards.notes import note
-from bot.slack.cards.scene import Scene
+from bot.slack.cards.renderer import SlackRenderer
 from bot.store import messages, releases
 from bot.store.database import Database
 from bot.store.messages import Purpose
@@ -161,7 +161,9 @@ async def test_whoever_pushed_may_not_approve_it_even_if_the_catalogue_learns_at
         said = {"service": "shop", "environment": "prod", "run_id": run_id, "gate": offer.gate}
         promoted = await world.do("chi", Verb.PROMOTE, **said)
         assert isinstance(promoted, Accepted)
+        assert SlackRenderer(world.catalogue).scene(promoted.release).approvers == "Ana or Ben"
         world.catalogue = pushed_by_ana(declared)
+        assert SlackRenderer(world.catalogue).scene(promoted.release).approvers == "Ben"
         with pytest.raises(Refused, match="You asked for this release"):
             await world.do("ana", Verb.APPROVE, release=promoted.release.id)
         await world.do("ben", Verb.APPROVE, release=promoted.release.id)
@@ -173,7 +175,7 @@ async def test_a_push_by_nobody_of_the_catalogue_says_so_on_its_card(database: D
         await stray(world, "t1", "a push to main by mallory", ("github:mallory",))
         await look(world)
         (release,) = await all_of(world)
-        scene = Scene(release, world.catalogue.rules("shop", "staging"), world.catalogue.name_of, {})
+        scene = SlackRenderer(world.catalogue).scene(release)
         said = "a push to main by mallory (unverified: github:mallory is nobody in the catalogue)"
         assert f"started by *{said}*" in str(draw(scene, Style.RICH).blocks)
         assert release.behind == {said}
@@ -199,7 +201,7 @@ async def test_the_card_and_its_thread_say_what_started_it(database: Database) -
         await stray(world, "t1")
         await look(world)
         (release,) = await all_of(world)
-        scene = Scene(release, world.catalogue.rules("shop", "staging"), world.catalogue.name_of, {})
+        scene = SlackRenderer(world.catalogue).scene(release)
         assert "started by *a push to main by Ada*" in str(draw(scene, Style.RICH).blocks)
         (requested,) = [e.event for e in await world.told(release) if isinstance(e.event, ReleaseRequested)]
         told = note(scene, requested)

@@ -55,4 +55,7 @@ class SlackRenderer:
             environments = self._catalogue.environments_by_stage(release.service, release.environment)
         except NotFound:
             rules, environments = None, {}
-        return Scene(release=release, rules=rules, name_of=self._catalogue.name_of, environments=environments)
+        known = self._catalogue
+        return Scene(
+            release=release, rules=rules, name_of=known.name_of, environments=environments, behind=known.behind(release)
+        )

@@ -44,6 +44,8 @@ class Scene:
     """Gives a person's name by key."""
     environments: dict[str, str]
     """The environments of this pipeline by their stages."""
+    behind: frozenset[str]
+    """Everybody who asked for it, as far as the catalogue knows them now: they may not approve it themselves."""
 
     @property
     def production(self) -> bool:
@@ -116,7 +118,7 @@ class Scene:
             return say("anyone")
         waiting = self.open_gate
         answered = {decision.by for decision in self.given(waiting[2])} if waiting else set()
-        return self._some(eligible_approvers(self.rules, self.release.behind) - answered)
+        return self._some(eligible_approvers(self.rules, self.behind) - answered)
 
     def _some(self, people: Collection[str]) -> str:
         """List people by name, not more than fit into a line."""
@@ -142,7 +144,7 @@ class Scene:
         if self.rules is None:
             return say("anyone")
         if self.rules.production:
-            return self._some(eligible_approvers(self.rules, self.release.behind))
+            return self._some(eligible_approvers(self.rules, self.behind))
         return say("anyone") if self.rules.deployers is None else self._some(self.rules.deployers)
 
     @property
